@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+}
+
+let package = Package(
+    name: "lockstep",
+    platforms: [.macOS(.v26)],
+    products: [.executable(name: "lockstep", targets: ["lockstep"])],
+    targets: [
+        // C libraries, and the little C that Swift's own C modules hide.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+        .target(name: "CLockstep"),
+
+        // Arrows point downwards only; see docs/ARCHITECTURE.md.
+        module("Threading", ["CLockstep"]),
+        module("Bolt", ["Threading"]),
+        module("PostgreSQL", ["Threading", "CLibPQ"]),
+        module("Mapping", ["Bolt", "PostgreSQL", "CYAML"]),
+        module("Capture", ["Mapping", "PostgreSQL", "Threading"]),
+        module("Apply", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
+        module("Verify", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
+        module("Pipeline", ["Capture", "Apply", "Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
+        .executableTarget(
+            name: "lockstep", dependencies: ["Pipeline", "Mapping", "PostgreSQL", "Bolt", "Threading", "CLockstep"],
+            swiftSettings: settings),
+
+        module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
+        tests("BoltTests", ["Bolt"]),
+        tests("PostgreSQLTests", ["PostgreSQL"]),
+        tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),
+        tests("CaptureTests", ["Capture", "Mapping", "PostgreSQL"]),
+        tests("ApplyTests", ["Apply", "Mapping", "Bolt", "PostgreSQL"]),
+        tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
+    ]
+)

@@ -1,0 +1,104 @@
+// Part of Lockstep. See LICENSE.
+
+public import PostgreSQL
+
+/// A mapping that was checked against the catalog: what each table becomes in the graph. Pure data.
+public struct GraphMapping: Sendable {
+    public var pipeline: String
+    public var nodes: [NodeMapping]
+    public var joins: [JoinMapping]
+
+    public init(pipeline: String, nodes: [NodeMapping], joins: [JoinMapping]) {
+        self.pipeline = pipeline
+        self.nodes = nodes
+        self.joins = joins
+    }
+
+    /// Every mapped table, nodes first: what the publication holds.
+    public var tables: [QualifiedName] { nodes.map(\.table) + joins.map(\.table) }
+}
+
+/// One column and the property it becomes.
+public struct PropertyMapping: Sendable {
+    public var column: String
+    public var property: String
+    /// How a value goes over, and which graph type it has then.
+    public var conversion: ValueConversion
+    /// `format_type` of the column: what a COPY that asks for text casts from, what messages show.
+    public var columnType: String
+
+    public init(column: String, property: String, conversion: ValueConversion, columnType: String) {
+        self.column = column
+        self.property = property
+        self.conversion = conversion
+        self.columnType = columnType
+    }
+}
+
+/// A table whose rows become nodes.
+public struct NodeMapping: Sendable {
+    public var table: QualifiedName
+    /// The first is the one that the key belongs to.
+    public var labels: [String]
+    public var key: [PropertyMapping]
+    /// Without the key.
+    public var properties: [PropertyMapping]
+    public var references: [ReferenceMapping]
+
+    public init(
+        table: QualifiedName, labels: [String], key: [PropertyMapping], properties: [PropertyMapping],
+        references: [ReferenceMapping]
+    ) {
+        self.table = table
+        self.labels = labels
+        self.key = key
+        self.properties = properties
+        self.references = references
+    }
+}
+
+/// A foreign key of a node's table: at most one relationship for each row.
+public struct ReferenceMapping: Sendable {
+    public var type: String
+    /// The other end; its columns are the foreign key's, in the order of the target's key properties.
+    public var target: RelationshipEnd
+    /// From the referenced node to the holder, instead of from the holder.
+    public var isReversed: Bool
+
+    public init(type: String, target: RelationshipEnd, isReversed: Bool = false) {
+        self.type = type
+        self.target = target
+        self.isReversed = isReversed
+    }
+}
+
+/// How a row names the node at one end of a relationship.
+public struct RelationshipEnd: Sendable {
+    public var label: String
+    /// `column` of this row, `property` of the node there, `conversion` from the one to the other.
+    public var key: [PropertyMapping]
+
+    public init(label: String, key: [PropertyMapping]) {
+        self.label = label
+        self.key = key
+    }
+}
+
+/// A table whose rows become relationships: its key is made of the two ends' columns.
+public struct JoinMapping: Sendable {
+    public var table: QualifiedName
+    public var type: String
+    public var from: RelationshipEnd
+    public var to: RelationshipEnd
+    public var properties: [PropertyMapping]
+
+    public init(
+        table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, properties: [PropertyMapping]
+    ) {
+        self.table = table
+        self.type = type
+        self.from = from
+        self.to = to
+        self.properties = properties
+    }
+}

@@ -1,0 +1,158 @@
+// Part of Lockstep. See LICENSE.
+
+/// What `pg_catalog` says of a database, as far as a mapping needs it. Pure data; read by ``CatalogReader``.
+public struct Catalog: Sendable {
+    /// `server_version_num`, for instance 150018.
+    public var serverVersion: Int
+    public var database: String
+    /// Ordinary and partitioned tables of the user's schemas, ordered by schema and name. No partitions, no system
+    /// schemas, not the schema `lockstep`.
+    public var tables: [Table]
+    /// Every type that a column here has, with what those are made of (element and base types).
+    public var types: [OID: DataType]
+
+    public init(serverVersion: Int, database: String, tables: [Table], types: [OID: DataType]) {
+        self.serverVersion = serverVersion
+        self.database = database
+        self.tables = tables
+        self.types = types
+    }
+
+    public func table(_ name: QualifiedName) -> Table? { tables.first { $0.name == name } }
+}
+
+extension Catalog {
+    public struct Table: Sendable {
+        public var oid: OID
+        public var name: QualifiedName
+        public var isPartitioned: Bool
+        /// Attributes in order; dropped ones are left out.
+        public var columns: [Column]
+        /// Column names in key order; nil where there is none.
+        public var primaryKey: [String]?
+        /// Unique constraints and plain unique indexes (no expressions, no predicate), without the primary key.
+        public var uniqueKeys: [UniqueKey]
+        public var foreignKeys: [ForeignKey]
+        public var replicaIdentity: ReplicaIdentity
+        public var comment: String?
+        /// `reltuples`; negative where the table was never analysed.
+        public var estimatedRows: Double
+
+        public init(
+            oid: OID, name: QualifiedName, isPartitioned: Bool = false, columns: [Column], primaryKey: [String]? = nil,
+            uniqueKeys: [UniqueKey] = [], foreignKeys: [ForeignKey] = [], replicaIdentity: ReplicaIdentity = .default,
+            comment: String? = nil, estimatedRows: Double = -1
+        ) {
+            self.oid = oid
+            self.name = name
+            self.isPartitioned = isPartitioned
+            self.columns = columns
+            self.primaryKey = primaryKey
+            self.uniqueKeys = uniqueKeys
+            self.foreignKeys = foreignKeys
+            self.replicaIdentity = replicaIdentity
+            self.comment = comment
+            self.estimatedRows = estimatedRows
+        }
+
+        public func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+    }
+
+    public struct Column: Sendable {
+        public var name: String
+        public var type: OID
+        /// `atttypmod`; -1 where there is none.
+        public var typeModifier: Int32
+        /// As SQL writes it: `character varying(40)`.
+        public var formattedType: String
+        public var isNotNull: Bool
+        /// A stored generated column: not in the replication stream before PostgreSQL 18.
+        public var isGenerated: Bool
+        public var comment: String?
+
+        public init(
+            name: String, type: OID, typeModifier: Int32 = -1, formattedType: String, isNotNull: Bool = false,
+            isGenerated: Bool = false, comment: String? = nil
+        ) {
+            self.name = name
+            self.type = type
+            self.typeModifier = typeModifier
+            self.formattedType = formattedType
+            self.isNotNull = isNotNull
+            self.isGenerated = isGenerated
+            self.comment = comment
+        }
+    }
+
+    public struct UniqueKey: Sendable {
+        public var indexName: String
+        public var columns: [String]
+        /// The index that `REPLICA IDENTITY USING INDEX` names.
+        public var isReplicaIdentity: Bool
+
+        public init(indexName: String, columns: [String], isReplicaIdentity: Bool = false) {
+            self.indexName = indexName
+            self.columns = columns
+            self.isReplicaIdentity = isReplicaIdentity
+        }
+    }
+
+    public struct ForeignKey: Sendable {
+        public var constraintName: String
+        public var columns: [String]
+        public var referencedTable: QualifiedName
+        /// In the order of `columns`.
+        public var referencedColumns: [String]
+
+        public init(
+            constraintName: String, columns: [String], referencedTable: QualifiedName, referencedColumns: [String]
+        ) {
+            self.constraintName = constraintName
+            self.columns = columns
+            self.referencedTable = referencedTable
+            self.referencedColumns = referencedColumns
+        }
+    }
+
+    /// `relreplident`: which old columns the stream carries.
+    public enum ReplicaIdentity: String, Sendable {
+        case `default` = "d"
+        case index = "i"
+        case full = "f"
+        case nothing = "n"
+    }
+
+    /// One row of `pg_type`.
+    public struct DataType: Sendable {
+        public enum Kind: Sendable, Equatable {
+            /// `typtype` b, of a type that is no array.
+            case base
+            case array(element: OID)
+            case `enum`
+            case domain(base: OID)
+            case composite
+            case range
+            case multirange
+            case pseudo
+        }
+
+        public var oid: OID
+        public var schema: String
+        public var name: String
+        public var kind: Kind
+
+        public init(oid: OID, schema: String, name: String, kind: Kind) {
+            self.oid = oid
+            self.schema = schema
+            self.name = name
+            self.kind = kind
+        }
+    }
+
+    /// The type below all domains; the type itself where it is none.
+    public func underlyingType(of oid: OID) -> DataType? {
+        var type = types[oid]
+        while case .domain(let base)? = type?.kind { type = types[base] }
+        return type
+    }
+}

@@ -1,0 +1,41 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Synchronization
+
+/// Asks a set of threads to finish: each watches ``isStopped`` between steps and adds its ``Wakeup`` to be woken.
+public final class StopSignal: Sendable {
+    private let state = Mutex<(stopped: Bool, wakeups: [Wakeup])>((false, []))
+
+    public init() {}
+
+    public var isStopped: Bool { state.withLock { $0.stopped } }
+
+    /// Asks everybody to stop, now. Safe to call more than once.
+    public func stop() {
+        let wakeups = state.withLock { state in
+            state.stopped = true
+            return state.wakeups
+        }
+        for wakeup in wakeups { wakeup.wake() }
+    }
+
+    /// Has `wakeup` woken when the stop is asked for, at once if it was already.
+    public func add(_ wakeup: Wakeup) {
+        let stopped = state.withLock { state in
+            state.wakeups.append(wakeup)
+            return state.stopped
+        }
+        if stopped { wakeup.wake() }
+    }
+
+    /// Sleeps on the calling thread until the duration has passed.
+    ///
+    /// - Returns: False when the stop was asked for before that.
+    public func sleep(for duration: Duration) -> Bool {
+        let wakeup = Wakeup()
+        add(wakeup)
+        defer { state.withLock { $0.wakeups.removeAll { $0 === wakeup } } }
+        _ = Poll.wait(descriptor: -1, for: [], wakeups: [wakeup], deadline: .after(duration))
+        return !isStopped
+    }
+}
