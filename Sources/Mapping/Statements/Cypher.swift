@@ -1,0 +1,25 @@
+// Part of Lockstep. See LICENSE.
+
+/// Pieces of Cypher text. Names are always static and in backticks: plans are cached by text, and no name of a schema,
+/// whatever it contains, can become syntax.
+public enum Cypher {
+    /// A name in backticks, its own doubled.
+    public static func quoted(_ name: String) -> String {
+        "`" + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``") + "`"
+    }
+
+    /// `:A:B` of labels.
+    static func labels(_ labels: some Sequence<String>) -> String { labels.map { ":" + quoted($0) }.joined() }
+
+    /// `(n:Label {key: r[0], …})`: the node that a row names by the key at `position` and behind.
+    static func node(_ variable: String, _ label: String, _ key: [PropertyMapping], at position: Int) -> String {
+        let pairs = key.enumerated().map { "\(quoted($1.property)): r[\(position + $0)]" }
+        return "(\(variable):\(quoted(label)) {\(pairs.joined(separator: ", "))})"
+    }
+
+    /// ` SET n.a = r[i], …`, or nothing. By name, never `+=`: that brings an Eager operator.
+    static func set(_ variable: String, _ properties: some Sequence<PropertyMapping>, at position: Int) -> String {
+        let parts = properties.enumerated().map { "\(variable).\(quoted($1.property)) = r[\(position + $0)]" }
+        return parts.isEmpty ? "" : " SET " + parts.joined(separator: ", ")
+    }
+}

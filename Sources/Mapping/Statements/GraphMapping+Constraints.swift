@@ -1,0 +1,48 @@
+// Part of Lockstep. See LICENSE.
+
+/// A uniqueness constraint that the mapping needs, or an index.
+public struct GraphConstraint: Sendable, Hashable {
+    public var name: String
+    /// The whole statement, safe to run again.
+    public var statement: String
+}
+
+extension GraphMapping {
+    /// The label and the constraint of the node that holds the checkpoint.
+    public static let checkpointLabel = "LockstepCheckpoint"
+
+    /// The uniqueness constraint on the key of each label, the one of the checkpoint, and an index for each foreign key
+    /// that refers to something else than the node's key. The text is the same on every server from 4.4 on.
+    public var constraints: [GraphConstraint] {
+        var found = [
+            Self.uniqueness(name: "lockstep_checkpoint", label: Self.checkpointLabel, properties: ["pipeline"])
+        ]
+        for node in nodes {
+            let properties = node.key.map(\.property)
+            found.append(Self.uniqueness(name: "lockstep_key_\(node.label)", label: node.label, properties: properties))
+        }
+        let keys = Set(nodes.map { [$0.label] + $0.key.map(\.property) })
+        var others = Set<[String]>()
+        for end in nodes.flatMap({ $0.references.map(\.target) }) + joins.flatMap({ [$0.from, $0.to] }) {
+            let wanted = [end.label] + end.key.map(\.property)
+            guard !keys.contains(wanted), others.insert(wanted).inserted else { continue }
+            let name = "lockstep_reference_" + wanted.joined(separator: "_")
+            let list = wanted.dropFirst().map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
+            found.append(
+                GraphConstraint(
+                    name: name,
+                    statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS "
+                        + "FOR (n:\(Cypher.quoted(end.label))) ON (\(list))"))
+        }
+        return found
+    }
+
+    private static func uniqueness(name: String, label: String, properties: [String]) -> GraphConstraint {
+        let list = properties.map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
+        let required = properties.count == 1 ? list : "(\(list))"
+        return GraphConstraint(
+            name: name,
+            statement: "CREATE CONSTRAINT \(Cypher.quoted(name)) IF NOT EXISTS "
+                + "FOR (n:\(Cypher.quoted(label))) REQUIRE \(required) IS UNIQUE")
+    }
+}

@@ -1,0 +1,40 @@
+// Part of Lockstep. See LICENSE.
+
+// The fixed set of statements for a table of relationships. Both ends are bound before the relationship is looked for:
+// the plain pattern `(a)-[o]->(b)` expands every relationship of a hub.
+extension JoinMapping {
+    /// The row's columns that name the relationship: those of `from`, then those of `to`.
+    public var key: [PropertyMapping] { from.key + to.key }
+
+    /// Creates the relationship or sets the named properties; null removes one.
+    ///
+    /// Row: from key…, to key…, then the value of each of `properties`.
+    public func upsertStatement(properties present: [Int]) -> String {
+        "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MERGE (a)-[o:\(Cypher.quoted(type))]->(b)"
+            + Cypher.set("o", present.map { properties[$0] }, at: key.count)
+    }
+
+    /// Puts relationships between other nodes, with the properties that they have: for a changed key whose row came
+    /// with unchanged TOASTed columns. Row: old from…, old to…, new from…, new to….
+    public func moveStatement() -> String {
+        "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MATCH (a)-[o:\(Cypher.quoted(type))]->(b) "
+            + ends("c", "d", at: key.count) + " MERGE (c)-[p:\(Cypher.quoted(type))]->(d)"
+            + " SET p = properties(o) DELETE o"
+    }
+
+    /// Deletes relationships. Row: from key…, to key….
+    public func deleteStatement() -> String {
+        "UNWIND $rows AS r " + ends("a", "b", at: 0)
+            + " OPTIONAL MATCH (a)-[o:\(Cypher.quoted(type))]->(b) DELETE o"
+    }
+
+    /// Deletes every relationship of the type between the two labels. Takes no rows.
+    public func truncateStatement() -> String {
+        "MATCH (:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to.label))) DELETE o"
+    }
+
+    private func ends(_ a: String, _ b: String, at position: Int) -> String {
+        "MATCH \(Cypher.node(a, from.label, from.key, at: position)) "
+            + "MATCH \(Cypher.node(b, to.label, to.key, at: position + from.key.count))"
+    }
+}

@@ -1,0 +1,68 @@
+// Part of Lockstep. See LICENSE.
+
+// The fixed set of statements for a table of nodes. Each takes `$rows`, lists by position: no key is repeated on the
+// wire, and the text is the same for every batch, so that the server's plan cache hits.
+extension NodeMapping {
+    /// The label that carries the key.
+    public var label: String { labels[0] }
+
+    /// Creates the node or sets the named properties; null removes one.
+    ///
+    /// Row: key…, then the value of each of `properties`.
+    ///
+    /// - Parameter properties: Indices into ``properties``: those whose values the stream carried.
+    public func upsertStatement(properties present: [Int]) -> String {
+        let extra = labels.count > 1 ? " SET n" + Cypher.labels(labels.dropFirst()) : ""
+        return "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))" + extra
+            + Cypher.set("n", present.map { properties[$0] }, at: key.count)
+    }
+
+    /// Gives nodes new keys in place; their relationships stay.
+    ///
+    /// Row: old key…, new key…. Every node is matched before any is changed, and the old keys are cleared before the
+    /// new ones are set: swaps and chains do not meet themselves in the uniqueness constraint.
+    public func moveStatement() -> String {
+        let names = key.map { "n." + Cypher.quoted($0.property) }
+        return "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
+            + " WITH collect([n, r]) AS moves UNWIND moves AS m WITH moves, m[0] AS n"
+            + " SET \(names.map { $0 + " = null" }.joined(separator: ", "))"
+            + " WITH moves, count(*) AS cleared UNWIND moves AS m WITH m[0] AS n, m[1] AS r"
+            + Cypher.set("n", key, at: key.count)
+    }
+
+    /// Deletes nodes with their relationships. Row: key….
+    public func deleteStatement() -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) DETACH DELETE n"
+    }
+
+    /// Deletes every node of the label. Takes no rows.
+    public func truncateStatement() -> String { "MATCH (n:\(Cypher.quoted(label))) DETACH DELETE n" }
+
+    /// Deletes a foreign key's relationship where it leads elsewhere than the row says, or the row says null.
+    ///
+    /// Row: key…, the target's key… (null: no target). Only the holder's own few relationships are expanded.
+    public func staleStatement(reference: ReferenceMapping) -> String {
+        let differs = reference.target.key.enumerated().flatMap { index, end in
+            let value = "r[\(key.count + index)]"
+            return ["\(value) IS NULL", "b.\(Cypher.quoted(end.property)) <> \(value)"]
+        }
+        return "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"
+            + reference.pattern("o", to: "(b:\(Cypher.quoted(reference.target.label)))")
+            + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
+    }
+
+    /// Creates a foreign key's relationship where it is missing. Row: key…, the target's key…, none of them null.
+    public func referenceStatement(reference: ReferenceMapping) -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"
+            + " MATCH \(Cypher.node("b", reference.target.label, reference.target.key, at: key.count))"
+            + " MERGE (a)" + reference.pattern("", to: "(b)")
+    }
+}
+
+extension ReferenceMapping {
+    /// `-[o:TYPE]->(b)` behind the holder, or the other way round.
+    fileprivate func pattern(_ variable: String, to other: String) -> String {
+        let relationship = "[\(variable):\(Cypher.quoted(type))]"
+        return isReversed ? "<-\(relationship)-\(other)" : "-\(relationship)->\(other)"
+    }
+}
