@@ -4,19 +4,42 @@ internal import Synchronization
 
 /// Asks a set of threads to finish: each watches ``isStopped`` between steps and adds its ``Wakeup`` to be woken.
 public final class StopSignal: Sendable {
-    private let state = Mutex<(stopped: Bool, wakeups: [Wakeup])>((false, []))
+    private struct WeakSignal {
+        weak var signal: StopSignal?
+    }
+
+    private struct State {
+        var stopped = false
+        var wakeups: [Wakeup] = []
+        var children: [WeakSignal] = []
+    }
+
+    private let state = Mutex(State())
 
     public init() {}
+
+    /// A signal that stops when this one does, or by itself before that.
+    public func child() -> StopSignal {
+        let child = StopSignal()
+        let stopped = state.withLock { state in
+            state.children.removeAll { $0.signal == nil }
+            state.children.append(WeakSignal(signal: child))
+            return state.stopped
+        }
+        if stopped { child.stop() }
+        return child
+    }
 
     public var isStopped: Bool { state.withLock { $0.stopped } }
 
     /// Asks everybody to stop, now. Safe to call more than once.
     public func stop() {
-        let wakeups = state.withLock { state in
+        let (wakeups, children) = state.withLock { state in
             state.stopped = true
-            return state.wakeups
+            return (state.wakeups, state.children.compactMap(\.signal))
         }
         for wakeup in wakeups { wakeup.wake() }
+        for child in children { child.stop() }
     }
 
     /// Has `wakeup` woken when the stop is asked for, at once if it was already.
