@@ -51,13 +51,18 @@ public final class StopSignal: Sendable {
         if stopped { wakeup.wake() }
     }
 
+    /// Forgets `wakeup`: what comes and goes while the signal stays, as a connection does, takes its wake-up along.
+    public func remove(_ wakeup: Wakeup) {
+        state.withLock { $0.wakeups.removeAll { $0 === wakeup } }
+    }
+
     /// Sleeps on the calling thread until the duration has passed.
     ///
     /// - Returns: False when the stop was asked for before that.
     public func sleep(for duration: Duration) -> Bool {
         let wakeup = Wakeup()
         add(wakeup)
-        defer { state.withLock { $0.wakeups.removeAll { $0 === wakeup } } }
+        defer { remove(wakeup) }
         _ = Poll.wait(descriptor: -1, for: [], wakeups: [wakeup], deadline: .after(duration))
         return !isStopped
     }

@@ -66,7 +66,8 @@ extension Catalog {
         /// As SQL writes it: `character varying(40)`.
         public var formattedType: String
         public var isNotNull: Bool
-        /// A stored generated column: not in the replication stream before PostgreSQL 18.
+        /// A generated column: not in the replication stream before PostgreSQL 18, and there only where it is stored
+        /// and the publication says so.
         public var isGenerated: Bool
         public var comment: String?
 
@@ -103,14 +104,18 @@ extension Catalog {
         public var referencedTable: QualifiedName
         /// In the order of `columns`.
         public var referencedColumns: [String]
+        /// False for NOT VALID: rows that were there before it may refer to nothing.
+        public var isValidated: Bool
 
         public init(
-            constraintName: String, columns: [String], referencedTable: QualifiedName, referencedColumns: [String]
+            constraintName: String, columns: [String], referencedTable: QualifiedName, referencedColumns: [String],
+            isValidated: Bool = true
         ) {
             self.constraintName = constraintName
             self.columns = columns
             self.referencedTable = referencedTable
             self.referencedColumns = referencedColumns
+            self.isValidated = isValidated
         }
     }
 

@@ -1,0 +1,268 @@
+// Part of Lockstep. See LICENSE.
+
+/// Reads a ``Catalog`` from `pg_catalog`: one query for each kind of object, whatever the number of tables.
+public enum CatalogReader {
+    /// Reads the catalog of the connection's database as of one moment.
+    ///
+    /// Needs no privilege: every role may read `pg_catalog`. Inside a transaction it reads in that one; else in one of
+    /// its own. Left out are partitions (their root stands for them), temporary and unlogged tables, which no
+    /// publication takes, tables of extensions, and the schemas of the system and of Lockstep.
+    public static func read(_ connection: PostgresConnection) throws(PostgresError) -> Catalog {
+        guard !connection.isInTransaction else { return try readAll(connection) }
+        // The path makes `format_type` name every other schema, so that a type's name means the same to everybody.
+        try connection.execute(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog")
+        do throws(PostgresError) {
+            let catalog = try readAll(connection)
+            try connection.execute("COMMIT")
+            return catalog
+        } catch {
+            if !connection.isClosed { try connection.execute("ROLLBACK") }
+            throw error
+        }
+    }
+
+    private static func readAll(_ connection: PostgresConnection) throws(PostgresError) -> Catalog {
+        var reading = Reading(server: connection.server)
+        try reading.tables(connection.query(tablesSQL))
+        try reading.columns(connection.query(columnsSQL))
+        try reading.keys(connection.query(keysSQL))
+        try reading.foreignKeys(connection.query(foreignKeysSQL(connection.serverVersion)))
+        let types = try reading.types(connection.query(typesSQL))
+        guard let database = try connection.query("SELECT pg_catalog.current_database()").first?[0] else {
+            throw reading.unreadable("current_database")
+        }
+        return Catalog(
+            serverVersion: connection.serverVersion, database: database, tables: reading.tables, types: types)
+    }
+}
+
+// MARK: - Queries
+
+extension CatalogReader {
+    /// The tables that the other queries join.
+    private static let captured = """
+        WITH captured AS (
+            SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.reltuples
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+                AND n.nspname <> 'information_schema' AND n.nspname <> 'lockstep' AND n.nspname !~ '^pg_'
+                AND NOT EXISTS (
+                    SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+                        AND d.objsubid = 0 AND d.deptype = 'e'))
+
+        """
+
+    /// A root's rows are in its leaves; where none of them was ever analysed, neither was the root.
+    private static let tablesSQL =
+        captured + """
+            SELECT t.oid, t.nspname, t.relname, t.relkind, t.relreplident,
+                pg_catalog.obj_description(t.oid, 'pg_class') AS comment,
+                CASE t.relkind WHEN 'r' THEN t.reltuples ELSE (
+                    SELECT coalesce(sum(l.reltuples) FILTER (WHERE l.reltuples >= 0), -1)
+                    FROM pg_catalog.pg_partition_tree(t.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
+                    WHERE p.isleaf) END AS rows
+            FROM captured t
+            """
+
+    private static let columnsSQL =
+        captured + """
+            SELECT t.oid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' AS generated,
+                pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+                pg_catalog.col_description(t.oid, a.attnum) AS comment
+            FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+            WHERE a.attnum > 0 AND NOT a.attisdropped
+            ORDER BY t.oid, a.attnum
+            """
+
+    /// One row for each column of a key; no expressions, no predicate, no INCLUDE columns.
+    private static let keysSQL =
+        captured + """
+            SELECT t.oid, i.indexrelid, c.relname AS index, i.indisprimary, i.indisreplident, a.attname
+            FROM captured t
+            JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+            WHERE i.indisunique AND i.indisvalid AND i.indexprs IS NULL AND i.indpred IS NULL
+                AND k.place <= i.indnkeyatts
+            ORDER BY t.oid, c.relname, i.indexrelid, k.place
+            """
+
+    /// One row for each column of a foreign key. Constraints that partitioning derived from another are left out
+    /// (`conparentid`); a reference to a partition is one to its root, as the stream names it.
+    private static func foreignKeysSQL(_ serverVersion: Int) -> String {
+        captured + """
+            SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, a.attname, n.nspname AS their_schema,
+                c.relname AS their_table, b.attname AS their_column
+            FROM captured t
+            JOIN pg_catalog.pg_constraint f ON f.conrelid = t.oid AND f.contype = 'f' AND f.conparentid = 0
+            JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey))
+                WITH ORDINALITY AS k (ours, theirs, place)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.ours
+            JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
+            \(serverVersion >= 180_000 ? "WHERE f.conenforced" : "")
+            ORDER BY t.oid, f.conname, f.oid, k.place
+            """
+    }
+
+    /// Closed over element and base types. An array is what the array functions store: of variable length, with an
+    /// element type (`point` has one too, but a fixed length).
+    private static let typesSQL =
+        captured.replacingPrefix("WITH ", by: "WITH RECURSIVE ") + """
+            , used (oid) AS (
+                SELECT a.atttypid FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+                WHERE a.attnum > 0 AND NOT a.attisdropped
+                UNION
+                SELECT part.oid FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
+                CROSS JOIN LATERAL (VALUES (y.typelem), (y.typbasetype)) AS part (oid)
+                WHERE part.oid <> 0)
+            SELECT y.oid, n.nspname, y.typname, y.typtype, y.typbasetype,
+                CASE WHEN y.typlen = -1 THEN y.typelem ELSE 0 END AS element
+            FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
+            JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
+            """
+}
+
+extension String {
+    fileprivate func replacingPrefix(_ prefix: String, by other: String) -> String {
+        precondition(hasPrefix(prefix))
+        return other + dropFirst(prefix.count)
+    }
+}
+
+// MARK: - Rows to model
+
+extension CatalogReader {
+    /// The tables while their parts are put together.
+    private struct Reading {
+        let server: String
+        private(set) var tables: [Catalog.Table] = []
+        private var places: [OID: Int] = [:]
+
+        init(server: String) { self.server = server }
+
+        func unreadable(_ what: String) -> PostgresError {
+            PostgresError(.protocolViolation, "\(what) of the catalog cannot be read", server: server)
+        }
+
+        private func oid(_ row: PostgresRow, _ column: String) throws(PostgresError) -> OID {
+            OID(rawValue: try number(row, column))
+        }
+
+        private func text(_ row: PostgresRow, _ column: String) throws(PostgresError) -> String {
+            guard let text = row[column] else { throw unreadable(column) }
+            return text
+        }
+
+        private func number<Number: LosslessStringConvertible>(
+            _ row: PostgresRow, _ column: String
+        ) throws(PostgresError) -> Number {
+            guard let value = row[column].flatMap({ Number($0) }) else { throw unreadable(column) }
+            return value
+        }
+
+        /// Where the table of a row is; nil for one that was made after the tables were read, which cannot be within
+        /// one snapshot but can where the caller's transaction has none.
+        private func place(_ row: PostgresRow) throws(PostgresError) -> Int? { places[try oid(row, "oid")] }
+
+        /// Sorted here: the database's collation may order otherwise.
+        mutating func tables(_ rows: [PostgresRow]) throws(PostgresError) {
+            for row in rows {
+                tables.append(
+                    Catalog.Table(
+                        oid: try oid(row, "oid"),
+                        name: QualifiedName(schema: try text(row, "nspname"), name: try text(row, "relname")),
+                        isPartitioned: row["relkind"] == "p", columns: [],
+                        replicaIdentity: Catalog.ReplicaIdentity(rawValue: try text(row, "relreplident")) ?? .nothing,
+                        comment: row["comment"], estimatedRows: try number(row, "rows")))
+            }
+            tables.sort { $0.name < $1.name }
+            for (place, table) in tables.enumerated() { places[table.oid] = place }
+        }
+
+        mutating func columns(_ rows: [PostgresRow]) throws(PostgresError) {
+            for row in rows {
+                guard let place = try place(row) else { continue }
+                tables[place].columns.append(
+                    Catalog.Column(
+                        name: try text(row, "attname"), type: try oid(row, "atttypid"),
+                        typeModifier: try number(row, "atttypmod"), formattedType: try text(row, "type"),
+                        isNotNull: row["attnotnull"] == "t", isGenerated: row["generated"] == "t",
+                        comment: row["comment"]))
+            }
+        }
+
+        mutating func keys(_ rows: [PostgresRow]) throws(PostgresError) {
+            for run in rows.runs(by: "indexrelid") {
+                guard let first = run.first, let place = try place(first) else { continue }
+                var columns: [String] = []
+                for row in run { columns.append(try text(row, "attname")) }
+                if first["indisprimary"] == "t" {
+                    tables[place].primaryKey = columns
+                } else {
+                    tables[place].uniqueKeys.append(
+                        Catalog.UniqueKey(
+                            indexName: try text(first, "index"), columns: columns,
+                            isReplicaIdentity: first["indisreplident"] == "t"))
+                }
+            }
+        }
+
+        mutating func foreignKeys(_ rows: [PostgresRow]) throws(PostgresError) {
+            for run in rows.runs(by: "constraint") {
+                guard let first = run.first, let place = try place(first) else { continue }
+                let target = QualifiedName(
+                    schema: try text(first, "their_schema"), name: try text(first, "their_table"))
+                var key = Catalog.ForeignKey(
+                    constraintName: try text(first, "conname"), columns: [], referencedTable: target,
+                    referencedColumns: [], isValidated: first["convalidated"] == "t")
+                for row in run {
+                    key.columns.append(try text(row, "attname"))
+                    key.referencedColumns.append(try text(row, "their_column"))
+                }
+                tables[place].foreignKeys.append(key)
+            }
+        }
+
+        func types(_ rows: [PostgresRow]) throws(PostgresError) -> [OID: Catalog.DataType] {
+            var types: [OID: Catalog.DataType] = [:]
+            for row in rows {
+                let oid = try oid(row, "oid")
+                types[oid] = Catalog.DataType(
+                    oid: oid, schema: try text(row, "nspname"), name: try text(row, "typname"), kind: try kind(row))
+            }
+            return types
+        }
+
+        private func kind(_ row: PostgresRow) throws(PostgresError) -> Catalog.DataType.Kind {
+            let element = try oid(row, "element")
+            switch try text(row, "typtype") {
+            case "b": return element == 0 ? .base : .array(element: element)
+            case "e": return .enum
+            case "d": return .domain(base: try oid(row, "typbasetype"))
+            case "c": return .composite
+            case "r": return .range
+            case "m": return .multirange
+            default: return .pseudo
+            }
+        }
+    }
+}
+
+extension [PostgresRow] {
+    /// Neighbouring rows with the same value in a column, together.
+    fileprivate func runs(by column: String) -> [ArraySlice<PostgresRow>] {
+        var runs: [ArraySlice<PostgresRow>] = []
+        var start = startIndex
+        for index in indices where index > start && self[index][column] != self[start][column] {
+            runs.append(self[start..<index])
+            start = index
+        }
+        if start < endIndex { runs.append(self[start...]) }
+        return runs
+    }
+}
