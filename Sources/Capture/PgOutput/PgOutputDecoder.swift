@@ -25,6 +25,13 @@ public struct LogicalMessage: Sendable, Equatable {
     /// Part of the transaction around it, and only there when that committed.
     public var isTransactional: Bool
     public var lsn: LSN
+
+    public init(prefix: String, content: [UInt8], isTransactional: Bool, lsn: LSN) {
+        self.prefix = prefix
+        self.content = content
+        self.isTransactional = isTransactional
+        self.lsn = lsn
+    }
 }
 
 /// Turns pgoutput messages, protocol version 1, into changes. Pure: bytes in, changes out.

@@ -11,7 +11,7 @@ extension ValueConversion {
             appendHeader(count: bytes.byteCount, to: &out)
             if target == .bytes { return out.appendRaw(bytes) }
             for index in 0..<bytes.byteCount { append(bytes.byte(at: index), to: &out) }
-        } else if bytes.byteCount >= 2, bytes.byte(at: 0) == UInt8(ascii: "\\"), bytes.byte(at: 1) == UInt8(ascii: "x") {
+        } else if bytes.byteCount >= 2, bytes.extracting(0..<2).isEqual(to: "\\x") {
             try encodeHexadecimal(bytes.extracting(2..<bytes.byteCount), into: &out)
         } else {
             try encodeEscaped(bytes, into: &out)

@@ -45,10 +45,18 @@ extension ValueConversion {
         let length = scratch.count - start
         scratch.appendByte(0)
         let text = scratch.bytes.extracting(start..<start + length)
-        // strtod also reads what PostgreSQL never prints: blanks in front, hexadecimal.
-        let first = length > 0 ? text.byte(at: text.byte(at: 0) == UInt8(ascii: "-") && length > 1 ? 1 : 0) : 0
-        let isInfinity = first == UInt8(ascii: "I")
-        guard isDigit(first) || isInfinity || first == UInt8(ascii: "N") else { throw ValueError(.malformed) }
+        let isInfinity = text.isEqual(to: "Infinity") || text.isEqual(to: "-Infinity")
+        if !isInfinity, !text.isEqual(to: "NaN") {
+            // strtod also reads what PostgreSQL never prints: blanks in front, hexadecimal, other words.
+            for index in 0..<length {
+                switch text.byte(at: index) {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "+"),
+                    UInt8(ascii: "-"):
+                    continue
+                default: throw ValueError(.malformed)
+                }
+            }
+        }
         let (value, consumed) = unsafe scratch.bytes.withUnsafeBytes { raw -> (Double, Int) in
             // The text ends with the zero that was appended above.
             let base = unsafe raw.baseAddress!.advanced(by: start).assumingMemoryBound(to: CChar.self)
@@ -56,7 +64,7 @@ extension ValueConversion {
             let value = unsafe isSingle ? Double(strtof(base, &end)) : strtod(base, &end)
             return unsafe (value, end.map { unsafe UnsafePointer($0) - base } ?? 0)
         }
-        guard consumed == length else { throw ValueError(.malformed) }
+        guard consumed == length, length > 0 else { throw ValueError(.malformed) }
         guard !value.isInfinite || isInfinity else { throw ValueError(.outOfRange) }
         return value
     }
