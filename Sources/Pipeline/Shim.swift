@@ -1,0 +1,3 @@
+import Mapping
+import PostgreSQL
+extension MappingFile { func resolve(against: Catalog) throws(MappingError) -> GraphMapping { fatalError() } }
