@@ -1,3 +1,0 @@
-import Mapping
-import PostgreSQL
-extension MappingFile { func resolve(against: Catalog) throws(MappingError) -> GraphMapping { fatalError() } }
