@@ -111,18 +111,7 @@
 
     /// Appends a byte array.
     @inlinable public mutating func appendBytes(_ bytes: RawSpan) {
-        reserve(bytes.byteCount + 5)
-        let count = bytes.byteCount
-        if count <= 0xFF {
-            put(0xCC as UInt8)
-            put(UInt8(truncatingIfNeeded: count))
-        } else if count <= 0xFFFF {
-            put(0xCD as UInt8)
-            put(UInt16(truncatingIfNeeded: count).bigEndian)
-        } else {
-            put(0xCE as UInt8)
-            put(UInt32(count).bigEndian)
-        }
+        appendBytesHeader(byteCount: bytes.byteCount)
         appendRaw(bytes)
     }
 
@@ -131,6 +120,21 @@
     /// Opens a string of `byteCount` bytes of UTF-8, which have to be appended next by ``appendRaw(_:)``.
     @inlinable public mutating func appendStringHeader(byteCount: Int) {
         appendSize(byteCount, tiny: 0x80, small: 0xD0)
+    }
+
+    /// Opens a byte array of `byteCount` bytes, which have to be appended next.
+    @inlinable public mutating func appendBytesHeader(byteCount: Int) {
+        reserve(byteCount + 5)
+        if byteCount <= 0xFF {
+            put(0xCC as UInt8)
+            put(UInt8(truncatingIfNeeded: byteCount))
+        } else if byteCount <= 0xFFFF {
+            put(0xCD as UInt8)
+            put(UInt16(truncatingIfNeeded: byteCount).bigEndian)
+        } else {
+            put(0xCE as UInt8)
+            put(UInt32(byteCount).bigEndian)
+        }
     }
 
     /// Opens a list; its `count` values have to be appended next.
