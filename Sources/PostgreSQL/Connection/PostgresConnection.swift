@@ -43,7 +43,8 @@ public final class PostgresConnection {
         if let stop, let stopWakeup { stop.add(stopWakeup) }
         try connect(deadline: configuration.connectTimeout.map { .after($0) })
         server = handle.server ?? server
-        try execute(Self.sessionSettings + (replication ? Self.replicationSettings : ""))
+        try execute(Self.sessionSettings)
+        if replication { try execute(Self.replicationSettings(serverVersion)) }
     }
 
     deinit {
@@ -56,10 +57,12 @@ public final class PostgresConnection {
         """
 
     /// A walsender that waits for its turn is not idle; and names that values print (`regclass`) do not depend on a path.
-    private static let replicationSettings = """
-        SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;
-        SET idle_in_transaction_session_timeout = 0;
+    private static func replicationSettings(_ serverVersion: Int) -> String {
         """
+        SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;
+        SET idle_in_transaction_session_timeout = 0; \(serverVersion >= 140_000 ? "SET idle_session_timeout = 0" : "")
+        """
+    }
 
     /// Says goodbye. Every later call fails with kind `.closed`.
     public func close() { handle.close() }
@@ -185,13 +188,12 @@ extension PostgresConnection {
     package func poll(
         for events: PollEvents, wakeups: [Wakeup] = [], deadline: MonotonicTime? = nil
     ) -> PollEvents {
-        let socket = handle.socket
-        guard socket >= 0 else { return [.readable, .writable] }
-        guard let stopWakeup else {
-            return Poll.wait(descriptor: socket, for: events, wakeups: wakeups, deadline: deadline)
-        }
-        let seen = Poll.wait(descriptor: socket, for: events, wakeups: wakeups + [stopWakeup], deadline: deadline)
-        if stop?.isStopped == true { stopWakeup.drain() }
+        // Nothing wanted of the socket: left out whole, since `poll` always tells of a hang-up.
+        let socket = events.isEmpty ? -1 : handle.socket
+        if socket < 0, !events.isEmpty { return events }
+        let all = stopWakeup.map { wakeups + [$0] } ?? wakeups
+        let seen = Poll.wait(descriptor: socket, for: events, wakeups: all, deadline: deadline)
+        if stop?.isStopped == true { stopWakeup?.drain() }
         return seen
     }
 

@@ -1,0 +1,133 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Bolt
+
+/// What the changes of a segment leave of one row.
+struct Entity {
+    enum State: UInt8 {
+        /// The row is there with the tuple at `row`.
+        case present
+        case deleted
+        /// Its key was changed: the row goes on as another entity.
+        case gone
+    }
+
+    let program: Int32
+    let keyOffset: UInt32
+    let keyLength: UInt32
+    let hash: UInt64
+    var state: State
+    /// Did not exist before this segment: it has no relationships that could be stale.
+    var isNew = false
+    /// Index into `moves` of the entry that leads here, or -1.
+    var move: Int32 = -1
+    /// Index into the buffer's fields of the tuple that holds now.
+    var row: UInt32 = 0
+    /// Bit i: the relationship of reference i has to be written (the last bit stands for all references from 63 on).
+    var references: UInt64 = 0
+}
+
+/// The entities that a segment has touched, found by table and key. Keys are PackStream bytes in one arena.
+///
+/// Open addressing over dense entities: looking one up allocates nothing once the storage has grown.
+struct EntityTable: ~Copyable {
+    private(set) var entities: ContiguousArray<Entity> = []
+    private(set) var keys = PackStreamBuffer(capacity: 1 << 16)
+    private var slots: ContiguousArray<Int32> = .init(repeating: -1, count: 1 << 10)
+
+    var isEmpty: Bool { entities.isEmpty }
+
+    subscript(index: Int) -> Entity {
+        get { entities[index] }
+        set { entities[index] = newValue }
+    }
+
+    /// Appends an entity's key, one value for each of its columns.
+    func appendKey(of entity: Entity, to out: inout PackStreamBuffer) {
+        out.appendRaw(keys.bytes.extracting(Int(entity.keyOffset)..<Int(entity.keyOffset + entity.keyLength)))
+    }
+
+    mutating func removeAll() {
+        guard !entities.isEmpty else { return }
+        // A table that one huge segment grew is not cleared for ever after.
+        if slots.count > 1 << 16 && entities.count < slots.count / 16 {
+            slots = .init(repeating: -1, count: 1 << 10)
+        } else {
+            for index in slots.indices { slots[index] = -1 }
+        }
+        entities.removeAll(keepingCapacity: true)
+        keys.removeAll()
+    }
+
+    /// The entity of a table whose key was just encoded behind `keyStart` of ``keys``.
+    ///
+    /// - Returns: Its index, and whether it was there; where it was, the encoded key is taken back.
+    mutating func findOrInsert(program: Int32, table: Int, keyStart: Int) -> (index: Int, found: Bool) {
+        let length = keys.count - keyStart
+        let hash = Self.hash(keys.bytes.extracting(keyStart..<keys.count), seed: UInt64(truncatingIfNeeded: table))
+        if (entities.count + 1) * 2 > slots.count { growSlots() }
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let index = Int(slots[slot])
+            let candidate = entities[index]
+            if candidate.hash == hash, Int(candidate.keyLength) == length, sameBytes(Int(candidate.keyOffset), keyStart, length) {
+                keys.truncate(to: keyStart)
+                return (index, true)
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        slots[slot] = Int32(entities.count)
+        entities.append(
+            Entity(
+                program: program, keyOffset: UInt32(keyStart), keyLength: UInt32(length), hash: hash, state: .gone))
+        return (entities.count - 1, false)
+    }
+
+    /// Where a key is to be encoded for ``findOrInsert(program:table:keyStart:)``.
+    mutating func withKeys<Result, Failure: Error>(
+        _ body: (inout PackStreamBuffer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(&keys)
+    }
+
+    private mutating func growSlots() {
+        slots = .init(repeating: -1, count: slots.count * 2)
+        for (index, entity) in entities.enumerated() {
+            var slot = Int(truncatingIfNeeded: entity.hash) & (slots.count - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(index)
+        }
+    }
+
+    private func sameBytes(_ a: Int, _ b: Int, _ length: Int) -> Bool {
+        let bytes = keys.bytes
+        for index in 0..<length
+        where unsafe bytes.unsafeLoad(fromUncheckedByteOffset: a + index, as: UInt8.self)
+            != bytes.unsafeLoad(fromUncheckedByteOffset: b + index, as: UInt8.self)
+        {
+            return false
+        }
+        return true
+    }
+
+    /// FNV-1a over the bytes, eight at a time, with a last mix. The table index is part of it: equal keys of two tables are two
+    /// entities.
+    static func hash(_ bytes: RawSpan, seed: UInt64) -> UInt64 {
+        var hash = 0xcbf2_9ce4_8422_2325 ^ (seed &* 0x9e37_79b9_7f4a_7c15)
+        var index = 0
+        while index + 8 <= bytes.byteCount {
+            let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            hash = (hash ^ word) &* 0x9fb2_1c65_1e98_df25
+            hash ^= hash >> 32
+            index += 8
+        }
+        while index < bytes.byteCount {
+            let byte = unsafe bytes.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+            index += 1
+        }
+        hash ^= hash >> 29
+        hash = hash &* 0xbf58_476d_1ce4_e5b9
+        return hash ^ (hash >> 32)
+    }
+}

@@ -1,0 +1,256 @@
+// Part of Lockstep. See LICENSE.
+
+public import Bolt
+internal import Mapping
+internal import PostgreSQL
+public import Threading
+
+/// Brings batches into the graph over one Bolt connection, in order, each graph transaction fenced and with its
+/// checkpoint.
+///
+/// Everything of a transaction is pipelined, and up to ``depth`` batches are under way at once: the server never waits
+/// for us. That is safe because a failure makes the server ignore all that follows until RESET, which is never sent:
+/// any failure ends the writer, and the connection with it.
+///
+/// Not `Sendable`: one thread at a time.
+public final class GraphWriter {
+    /// Batches sent and not answered.
+    static let depth = 2
+    /// A graph that says nothing for this long is taken for dead.
+    static let silenceMax: Duration = .seconds(300)
+
+    private let channel: BoltChannel
+    private let pipeline: String
+    private let owner: String
+
+    private enum Expectation {
+        case begin
+        case fence
+        case statement(QualifiedName)
+        case checkpoint
+        /// Answered last: then the batch is done, and committed where there is a checkpoint.
+        case commit
+    }
+
+    private struct Sent {
+        var batch: EncodedBatch
+        var checkpoint: Checkpoint?
+        /// Answers still to come.
+        var answers: Int
+    }
+
+    private var sent: [Sent] = []
+    private var expected = FIFO<Expectation>()
+    private var isOpen = false
+
+    public init(channel: BoltChannel, pipeline: String, owner: String) {
+        self.channel = channel
+        self.pipeline = pipeline
+        self.owner = owner
+    }
+
+    // MARK: The checkpoint
+
+    /// Makes `owner` the only one whose transactions pass the fence, and says where the graph stands.
+    ///
+    /// Waits for transactions that an older owner has under way: they hold the lock of the checkpoint node.
+    ///
+    /// - Returns: Nil where the pipeline has no checkpoint yet.
+    public func takeOver() throws(ApplyError) -> Checkpoint? {
+        let rows = try transaction(CheckpointStatement.takeOver, [
+            "pipeline": .string(pipeline), "owner": .string(owner),
+        ])
+        return rows.first.flatMap(Checkpoint.init(row:))
+    }
+
+    /// Writes a checkpoint outside of any batch: the first one, a change of phase.
+    ///
+    /// - Parameter expected: What the fence demands; nil for the first checkpoint, right after ``takeOver()``.
+    public func write(_ checkpoint: Checkpoint, expecting expected: Checkpoint?) throws(ApplyError) {
+        if expected == nil {
+            try transaction(CheckpointStatement.move, checkpoint.parameters(pipeline: pipeline))
+        } else {
+            try transaction(
+                CheckpointStatement.move, checkpoint.parameters(pipeline: pipeline), expecting: expected)
+        }
+    }
+
+    /// Where the graph stands, without taking it over.
+    public static func readCheckpoint(
+        _ channel: BoltChannel, pipeline: String
+    ) throws(ApplyError) -> Checkpoint? {
+        do throws(BoltError) {
+            let result = try channel.query(CheckpointStatement.read, ["pipeline": .string(pipeline)])
+            return result.rows.first.flatMap(Checkpoint.init(row:))
+        } catch {
+            throw ApplyError(graph: error)
+        }
+    }
+
+    /// One statement in a transaction of its own, behind the fence where a checkpoint is expected.
+    @discardableResult
+    public func transaction(
+        _ cypher: String, _ parameters: [String: BoltValue] = [:], expecting checkpoint: Checkpoint? = nil
+    ) throws(ApplyError) -> [[BoltValue]] {
+        begin()
+        if let checkpoint { fence(checkpoint.lsn) }
+        channel.run(cypher, parameters)
+        expected.append(.checkpoint)
+        channel.pull()
+        expected.append(.checkpoint)
+        channel.commit()
+        expected.append(.commit)
+        try flush()
+        var rows: [[BoltValue]] = []
+        while !expected.isEmpty {
+            let response = try graph { () throws(BoltError) in
+                try channel.receive(deadline: .after(Self.silenceMax))
+            }
+            if case .record(let values) = response {
+                rows.append(values)
+            } else {
+                _ = try answered(response, to: expected.removeFirst())
+            }
+        }
+        return rows
+    }
+
+    // MARK: Batches
+
+    /// Writes what comes through the queue until it is closed and everything is committed.
+    ///
+    /// - Parameters:
+    ///   - start: The checkpoint that the first batch builds on.
+    ///   - progress: Told of each acknowledged COMMIT.
+    /// - Throws: ``ApplyError``; the writer and its connection are then to be given up, and the checkpoint in the graph is
+    ///   the truth.
+    public func run(
+        _ queue: BatchQueue, from start: Checkpoint, progress: ApplyProgress, abandon: StopSignal
+    ) throws(ApplyError) {
+        var last = start
+        while true {
+            while sent.count < Self.depth, let batch = queue.take() {
+                try send(batch, after: &last)
+            }
+            if sent.count >= Self.depth { queue.writerIsBusy() }
+            if sent.isEmpty, queue.isFinished {
+                // A transaction whose end never came, because the stop came first: the graph forgets it.
+                return
+            }
+            while let response = try graph({ () throws(BoltError) in try channel.receiveIfAvailable() }) {
+                try settle(response, progress)
+            }
+            if sent.count < Self.depth, queue.hasBatch { continue }
+            if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
+            let ready = try graph { () throws(BoltError) in
+                try channel.wait(wakeups: [queue.filled], deadline: .after(Self.silenceMax))
+            }
+            queue.filled.drain()
+            if ready == .timedOut, !sent.isEmpty {
+                throw ApplyError(
+                    .graphUnavailable, lsn: sent.first?.batch.firstLSN,
+                    "the graph has not answered for \(Self.silenceMax.components.seconds) seconds")
+            }
+        }
+    }
+
+    private func send(_ batch: EncodedBatch, after last: inout Checkpoint) throws(ApplyError) {
+        let before = expected.count
+        if !isOpen {
+            begin()
+            fence(last.lsn)
+            isOpen = true
+        }
+        for statement in batch.statements {
+            if statement.takesRows {
+                channel.run(statement.text, rows: statement.rows, count: statement.rowCount)
+            } else {
+                channel.run(statement.text)
+            }
+            expected.append(.statement(statement.table))
+            channel.discard()
+            expected.append(.statement(statement.table))
+        }
+        last.changes += Int64(batch.changeCount)
+        last.transactions += Int64(batch.transactionCount)
+        if let end = batch.end {
+            last.lsn = end.endLSN
+            last.commitTime = max(last.commitTime, end.commitTime)
+            channel.run(CheckpointStatement.move, last.parameters(pipeline: pipeline))
+            expected.append(.checkpoint)
+            channel.discard()
+            expected.append(.checkpoint)
+            channel.commit()
+            expected.append(.commit)
+            isOpen = false
+        }
+        sent.append(
+            Sent(batch: batch, checkpoint: batch.end == nil ? nil : last, answers: expected.count - before))
+        try flush()
+    }
+
+    private func settle(_ response: BoltResponse, _ progress: ApplyProgress) throws(ApplyError) {
+        guard !expected.isEmpty else {
+            throw ApplyError(.graphUnavailable, "the graph answered to nothing that was asked")
+        }
+        try answered(response, to: expected.removeFirst())
+        guard !sent.isEmpty else { return }
+        sent[0].answers -= 1
+        guard sent[0].answers == 0 else { return }
+        if let checkpoint = sent.removeFirst().checkpoint { progress.acknowledge(checkpoint) }
+    }
+
+    // MARK: Messages
+
+    private func begin() {
+        channel.begin(metadata: ["application": .string("lockstep"), "pipeline": .string(pipeline)])
+        expected.append(.begin)
+    }
+
+    private func fence(_ lsn: LSN) {
+        channel.run(
+            CheckpointStatement.fence,
+            [
+                "pipeline": .string(pipeline), "owner": .string(owner), "expected": .string(lsn.description),
+            ])
+        expected.append(.fence)
+        channel.discard()
+        expected.append(.fence)
+    }
+
+    private func flush() throws(ApplyError) {
+        try graph { () throws(BoltError) in try channel.flush() }
+    }
+
+    /// Passes a success and turns everything else into the error that it means.
+    private func answered(_ response: BoltResponse, to expectation: Expectation) throws(ApplyError) {
+        switch response {
+        case .success: return
+        case .record, .ignored:
+            throw ApplyError(.graphUnavailable, "the graph answered out of turn")
+        case .failure(let failure):
+            let batch = sent.first?.batch
+            if case .fence = expectation, !failure.isTransient {
+                throw ApplyError(
+                    .fenced, lsn: batch?.firstLSN, code: failure.code,
+                    "another process has taken over the pipeline \"\(pipeline)\", or its checkpoint in the graph was "
+                        + "changed. Nothing of this batch was written. See that only one Lockstep runs this pipeline.")
+            }
+            var error = ApplyError(
+                graph: BoltError(failure, server: channel.configuration.address), lsn: batch?.firstLSN)
+            if case .statement(let table) = expectation { error.table = table }
+            error.transactionCount = batch?.transactionCount ?? 1
+            throw error
+        }
+    }
+
+    private func graph<Value>(_ body: () throws(BoltError) -> Value) throws(ApplyError) -> Value {
+        do throws(BoltError) {
+            return try body()
+        } catch {
+            var failure = ApplyError(graph: error, lsn: sent.first?.batch.firstLSN)
+            if error.isConnectionLoss, sent.contains(where: { $0.checkpoint != nil }) { failure.kind = .commitUnknown }
+            throw failure
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// Part of Lockstep. See LICENSE.
+
+extension BoltConfiguration {
+    /// Takes the settings from a URL: `bolt://user:password@host:port/database`.
+    ///
+    /// Everything but the host may be missing. User, password and database are percent-decoded; an IPv6 host stands in
+    /// brackets. `neo4j://` is taken as `bolt://`: the server named is the one that is talked to.
+    ///
+    /// - Parameter password: Goes before the one in the URL.
+    /// - Throws: ``BoltError`` of kind ``BoltError/Kind/configuration``. It does not repeat the URL, which may hold a
+    ///   password.
+    public init(url: String, password: String? = nil) throws(BoltError) {
+        guard let (scheme, rest) = url.split(around: "://") else {
+            throw .badURL("has no scheme; write bolt://user@host:7687/database")
+        }
+        switch scheme.lowercased() {
+        case "bolt", "neo4j": break
+        case "bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc":
+            throw .badURL("asks for TLS (\(scheme)), which is not supported yet; use bolt://")
+        default: throw .badURL("has the scheme '\(scheme)'; use bolt://")
+        }
+        if rest.contains(where: { $0 == "?" || $0 == "#" }) {
+            throw .badURL("has '?' or '#'; write them as %3F and %23 in a password, and no query or fragment")
+        }
+        let (authority, path) = rest.split(around: "/") ?? (rest, "")
+        var userInfo: Substring?
+        var hostPort = authority
+        if let at = authority.lastIndex(of: "@") {
+            userInfo = authority[..<at]
+            hostPort = authority[authority.index(after: at)...]
+        }
+        let (host, port) = try Self.hostAndPort(hostPort)
+        self.init(host: host, port: port)
+        if let userInfo, !userInfo.isEmpty {
+            let (user, secret) = userInfo.split(around: ":") ?? (userInfo, nil)
+            self.user = try percentDecoded(user, "the user")
+            if let secret { self.password = BoltSecret(try percentDecoded(secret, "the password")) }
+        }
+        if let password { self.password = BoltSecret(password) }
+        if self.user == nil && self.password != nil {
+            throw .badURL("has a password without a user; write bolt://user@\(address)")
+        }
+        if path.contains("/") { throw .badURL("has more than a database after the host") }
+        if !path.isEmpty { database = try percentDecoded(path, "the database") }
+    }
+
+    private static func hostAndPort(_ text: Substring) throws(BoltError) -> (String, UInt16) {
+        var host = text
+        var port: Substring?
+        if text.first == "[" {
+            guard let (address, after) = text.dropFirst().split(around: "]") else {
+                throw .badURL("has '[' without ']' around an IPv6 address")
+            }
+            host = address
+            if !after.isEmpty {
+                guard after.first == ":" else { throw .badURL("has '\(after)' after the IPv6 address") }
+                port = after.dropFirst()
+            }
+        } else if let (name, number) = text.split(around: ":") {
+            guard !number.contains(":") else { throw .badURL("has an IPv6 address without brackets; write [\(text)]") }
+            (host, port) = (name, number)
+        }
+        guard !host.isEmpty else { throw .badURL("names no host") }
+        guard let port else { return (String(host), defaultPort) }
+        guard let number = UInt16(port), number > 0 else {
+            throw .badURL("has the port '\(port)', which is not a number from 1 to 65535")
+        }
+        return (String(host), number)
+    }
+}
+
+/// - Parameter part: What is decoded, for the error, which does not show the text itself.
+private func percentDecoded(_ text: some StringProtocol, _ part: String) throws(BoltError) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8.makeIterator()
+    while let byte = rest.next() {
+        guard byte == UInt8(ascii: "%") else {
+            bytes.append(byte)
+            continue
+        }
+        guard let high = rest.next().flatMap(hexDigit), let low = rest.next().flatMap(hexDigit) else {
+            throw .badURL("has a '%' in \(part) that two hexadecimal digits do not follow; write it as %25")
+        }
+        bytes.append(high << 4 | low)
+    }
+    guard let decoded = String(validating: bytes, as: UTF8.self) else {
+        throw .badURL("has percent-encoded bytes in \(part) that are not UTF-8")
+    }
+    return decoded
+}
+
+private func hexDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}
+
+extension StringProtocol where SubSequence == Substring {
+    /// The parts before and after the first occurrence of `separator`; nil where there is none.
+    fileprivate func split(around separator: String) -> (Substring, Substring)? {
+        let parts = self.split(separator: separator, maxSplits: 1, omittingEmptySubsequences: false)
+        return parts.count == 2 ? (parts[0], parts[1]) : nil
+    }
+}
+
+extension BoltError {
+    fileprivate static func badURL(_ what: String) -> BoltError {
+        BoltError(.configuration, "the graph URL \(what)", server: nil)
+    }
+}

@@ -1,0 +1,59 @@
+// Part of Lockstep. See LICENSE.
+
+/// Where a Bolt server is and how to talk to it.
+public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
+    /// Which notifications the server is to send with results; from Bolt 5.2.
+    public enum Notifications: Sendable, Hashable {
+        /// Whatever the server sends by default.
+        case serverDefault
+        case off
+        /// Warnings only.
+        case warning
+        case information
+    }
+
+    public static let defaultPort: UInt16 = 7687
+
+    /// A name or an address; an IPv6 address without brackets.
+    public var host: String
+    public var port: UInt16
+    /// Nil for a server without authentication.
+    public var user: String?
+    public var password: BoltSecret?
+    /// Nil for the user's home database.
+    public var database: String?
+    /// For all of connecting, handshake and login. Looking up the name is not bounded by it.
+    public var connectTimeout: Duration = .seconds(15)
+    /// The longest silence of the server while an answer is awaited, and the longest time without progress in sending.
+    /// A server that promises traffic (hint `connection.recv_timeout_seconds`) sets its own limit instead of this.
+    public var readTimeout: Duration = .seconds(120)
+    /// `product/version`, which the server logs.
+    public var userAgent = "swift-bolt/0.1"
+    /// Off by default: notifications cost bytes in each answer.
+    public var notifications = Notifications.off
+    /// The largest message taken from the server, in bytes. A larger one closes the connection.
+    public var messageBytesMax = 256 << 20
+
+    public init(
+        host: String, port: UInt16 = defaultPort, user: String? = nil, password: BoltSecret? = nil,
+        database: String? = nil
+    ) {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.password = password
+        self.database = database
+    }
+
+    /// `host:port`, as errors name the server.
+    public var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// The URL, without the password.
+    public var description: String {
+        var url = "bolt://"
+        if let user { url += "\(user)@" }
+        url += address
+        if let database { url += "/\(database)" }
+        return url
+    }
+}

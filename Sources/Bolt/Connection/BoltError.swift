@@ -1,0 +1,81 @@
+// Part of Lockstep. See LICENSE.
+
+/// What went wrong on a Bolt connection, where, and what can be done.
+public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
+    public enum Kind: Sendable, Hashable {
+        /// The URL or a setting is wrong; nothing was tried.
+        case configuration
+        /// The server could not be reached, or does not answer as a Bolt server in a version spoken here.
+        case connect
+        /// The server was silent for longer than it may be; the connection is closed.
+        case timeout
+        /// The caller's deadline passed; the connection is as it was.
+        case deadline
+        /// A wake-up was woken; the connection is as it was, once it has been made.
+        case woken
+        /// The server sent what the protocol does not allow; the connection is closed.
+        case protocolViolation
+        /// The server did not accept the credentials; the connection is closed.
+        case authentication
+        /// The server refused or failed a request: ``BoltError/failure`` has the details.
+        case server
+        /// The connection was lost, or closed by ``BoltChannel/close()``.
+        case closed
+    }
+
+    public let kind: Kind
+    /// What happened and what to do, without secrets. A server's own text may quote values of the query.
+    public let message: String
+    /// `host:port`; nil where no server is involved.
+    public let server: String?
+    /// What the server said, for ``Kind/server`` and ``Kind/authentication``.
+    public let failure: BoltFailure?
+    /// The connection was lost while a `COMMIT`, or an auto-commit query, was on its way: whether the server did it is
+    /// not known. Never repeat such work without asking the server.
+    public let isOutcomeUnknown: Bool
+
+    init(
+        _ kind: Kind, _ message: String, server: String?, failure: BoltFailure? = nil, isOutcomeUnknown: Bool = false
+    ) {
+        self.kind = kind
+        self.message = message
+        self.server = server
+        self.failure = failure
+        self.isOutcomeUnknown = isOutcomeUnknown
+    }
+
+    /// The error that a failed request is; for requests that were sent and answered one by one.
+    public init(_ failure: BoltFailure, server: String) {
+        self.init(.server, failure.message, server: server, failure: failure)
+    }
+
+    /// `Neo.<class>.<category>.<title>`, where the server gave one.
+    public var code: String? { failure?.code }
+
+    /// From Bolt 5.7.
+    public var gqlStatus: String? { failure?.gqlStatus }
+
+    /// The server says that the same work may succeed when it is done again: deadlocks, memory, a change of leader.
+    public var isTransient: Bool { failure?.isTransient ?? false }
+
+    /// The connection could not be made or is gone; a new one may work.
+    public var isConnectionLoss: Bool {
+        switch kind {
+        case .connect, .timeout, .closed: true
+        case .configuration, .deadline, .woken, .protocolViolation, .authentication, .server: false
+        }
+    }
+
+    public var description: String {
+        var text = server.map { "\($0): " } ?? ""
+        if let code { text += "\(code): " }
+        text += message
+        if let gqlStatus { text += " (GQLSTATUS \(gqlStatus))" }
+        if isOutcomeUnknown { text += "; whether the server committed is not known" }
+        return text
+    }
+
+    func withOutcomeUnknown() -> BoltError {
+        BoltError(kind, message, server: server, failure: failure, isOutcomeUnknown: true)
+    }
+}

@@ -1,0 +1,47 @@
+// Part of Lockstep. See LICENSE.
+
+/// What a server said of itself when the connection was made.
+public struct BoltServer: Sendable, Hashable {
+    /// `host:port`, as it was asked for.
+    public let address: String
+    /// The protocol version agreed on.
+    public let version: BoltVersion
+    /// The server's name for itself, for instance `Neo4j/5.26.31`.
+    public let agent: String
+    /// The server's name for the connection, as it appears in its logs.
+    public let connectionID: String
+    public let hints: [String: BoltValue]
+    /// Date-times go in UTC; false only where a 4.4 server did not accept the `utc` patch.
+    public let usesUTC: Bool
+
+    init(address: String, version: BoltVersion, hello: [String: BoltValue] = [:]) {
+        self.address = address
+        self.version = version
+        agent = hello["server"]?.stringValue ?? ""
+        connectionID = hello["connection_id"]?.stringValue ?? ""
+        hints = hello["hints"]?.mapValue ?? [:]
+        usesUTC = !version.needsUTCPatch || hello["patch_bolt"]?.listValue?.contains("utc") ?? false
+    }
+
+    /// ArcadeDB says that it is a compatible Neo4j, and names itself behind that.
+    public var isArcadeDB: Bool { agent.contains("ArcadeDB") }
+
+    /// Memgraph does the same.
+    public var isMemgraph: Bool { agent.contains("Memgraph") }
+
+    /// Neo4j itself.
+    public var isNeo4j: Bool { agent.hasPrefix("Neo4j/") && !isArcadeDB && !isMemgraph }
+
+    /// The numbers of the release in ``agent``, for instance `[5, 26, 31]` or `[2026, 9, 0]`; empty where it has none.
+    public var release: [Int] {
+        guard let slash = agent.firstIndex(of: "/") else { return [] }
+        let text = agent[agent.index(after: slash)...].prefix { $0.isNumber || $0 == "." }
+        return text.split(separator: ".").compactMap { Int($0) }
+    }
+
+    /// The longest silence the server promises to keep while it owes an answer.
+    public var receiveTimeout: Duration? {
+        guard let seconds = hints["connection.recv_timeout_seconds"]?.integerValue, seconds > 0 else { return nil }
+        return .seconds(min(seconds, 86_400))
+    }
+}

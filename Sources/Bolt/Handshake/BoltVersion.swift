@@ -1,0 +1,34 @@
+// Part of Lockstep. See LICENSE.
+
+/// A version of the Bolt protocol.
+public struct BoltVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
+    public let major: UInt8
+    public let minor: UInt8
+
+    public init(_ major: UInt8, _ minor: UInt8) {
+        self.major = major
+        self.minor = minor
+    }
+
+    public static func < (a: BoltVersion, b: BoltVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
+
+    public var description: String { "\(major).\(minor)" }
+
+    /// The versions spoken here, the best one first.
+    static let supported: [BoltVersion] =
+        [BoltVersion(6, 1), BoltVersion(6, 0)] + (0...8).reversed().map { BoltVersion(5, $0) } + [BoltVersion(4, 4)]
+
+    // MARK: What came with which version
+
+    /// Credentials go in a `LOGON` of their own instead of `HELLO`.
+    var hasLogon: Bool { self >= BoltVersion(5, 1) }
+
+    /// `HELLO` can filter notifications.
+    var hasNotificationFilter: Bool { self >= BoltVersion(5, 2) }
+
+    /// `HELLO` says what program this is, apart from the user agent.
+    var hasBoltAgent: Bool { self >= BoltVersion(5, 3) }
+
+    /// Date-times are in UTC only where `HELLO` asks for the patch.
+    var needsUTCPatch: Bool { self < BoltVersion(5, 0) }
+}

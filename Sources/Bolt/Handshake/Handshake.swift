@@ -1,0 +1,97 @@
+// Part of Lockstep. See LICENSE.
+
+/// The agreement on a version, first thing on a connection; bytes in, a decision out.
+///
+/// | who | bytes |
+/// |---|---|
+/// | client | `60 60 B0 17`, then four proposals |
+/// | proposal | `00`, how many lower minors are meant too, minor, major; `00 00 01 FF` asks for the manifest |
+/// | server | the version chosen as `00 00 minor major`, or `00 00 00 00` for none, or the manifest |
+/// | manifest | `00 00 01 FF`, varint count, as many versions in the form of proposals, varint capabilities |
+/// | client | only to a manifest: the version chosen as `00 00 minor major`, varint capabilities (`00`) |
+///
+/// A varint has seven bits a byte, the least significant first; the high bit says that more follow.
+///
+/// - SeeAlso: https://neo4j.com/docs/bolt/current/bolt/handshake/
+enum Handshake {
+    enum Failure: Error, Hashable {
+        case noCommonVersion
+        /// The port speaks HTTP.
+        case http
+        /// The server chose a version that was not proposed.
+        case notProposed(BoltVersion)
+        /// The answer begins or goes on as no Bolt server's does.
+        case malformed
+    }
+
+    enum Progress: Hashable {
+        /// At least so many bytes are missing. Nothing beyond the handshake's end is ever asked for.
+        case needs(bytes: Int)
+        /// `reply` is still to be sent; it may be empty.
+        case agreed(BoltVersion, reply: [UInt8])
+    }
+
+    /// What a client sends: the manifest, 5.8 to 5.0, 4.4.
+    static let proposals: [UInt8] = [
+        0x60, 0x60, 0xB0, 0x17,
+        0x00, 0x00, 0x01, 0xFF,
+        0x00, 0x08, 0x08, 0x05,
+        0x00, 0x00, 0x04, 0x04,
+        0x00, 0x00, 0x00, 0x00,
+    ]
+
+    private static let manifest: ArraySlice<UInt8> = [0x00, 0x00, 0x01, 0xFF]
+    private static let http: ArraySlice<UInt8> = [0x48, 0x54, 0x54, 0x50]
+    private static let manifestVersionsMax = 256
+
+    /// Judges all that the server has sent so far.
+    static func answer(to received: [UInt8]) throws(Failure) -> Progress {
+        guard received.count >= 4 else { return .needs(bytes: 4 - received.count) }
+        let first = received[..<4]
+        if first == http { throw .http }
+        if first == manifest { return try answer(toManifest: received) }
+        guard first[0] == 0, first[1] == 0 else { throw .malformed }
+        let version = BoltVersion(first[3], first[2])
+        if version == BoltVersion(0, 0) { throw .noCommonVersion }
+        // What the manifest alone can offer was not proposed outside of it.
+        guard BoltVersion.supported.contains(version), version < BoltVersion(6, 0) else { throw .notProposed(version) }
+        return .agreed(version, reply: [])
+    }
+
+    private static func answer(toManifest received: [UInt8]) throws(Failure) -> Progress {
+        var position = 4
+        guard let count = try varint(received, &position) else { return .needs(bytes: 1) }
+        guard count <= manifestVersionsMax else { throw .malformed }
+        let versions = position
+        position += Int(count) * 4
+        // One byte of capabilities comes after the versions at least.
+        guard position < received.count else { return .needs(bytes: position + 1 - received.count) }
+        guard try varint(received, &position) != nil else { return .needs(bytes: 1) }
+        var offered: [(range: UInt8, minor: UInt8, major: UInt8)] = []
+        for index in 0..<Int(count) {
+            let start = versions + index * 4
+            offered.append((received[start + 1], received[start + 2], received[start + 3]))
+        }
+        let best = BoltVersion.supported.first { version in
+            offered.contains { offer in
+                offer.major == version.major && version.minor <= offer.minor
+                    && Int(version.minor) >= Int(offer.minor) - Int(offer.range)
+            }
+        }
+        guard let best else { throw .noCommonVersion }
+        return .agreed(best, reply: [0, 0, best.minor, best.major, 0])
+    }
+
+    /// - Returns: Nil where more bytes are needed.
+    private static func varint(_ bytes: [UInt8], _ position: inout Int) throws(Failure) -> UInt64? {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 63, by: 7) {
+            guard position < bytes.count else { return nil }
+            let byte = bytes[position]
+            position += 1
+            value |= UInt64(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return value }
+        }
+        throw .malformed
+    }
+}

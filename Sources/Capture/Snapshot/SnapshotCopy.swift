@@ -1,0 +1,176 @@
+// Part of Lockstep. See LICENSE.
+
+public import Mapping
+public import PostgreSQL
+public import Threading
+
+/// Why the copy of a table ended early.
+public enum SnapshotCopyFailure<Consumer: Error>: Error {
+    case capture(CaptureError)
+    /// `flush` threw; the reader's connection is closed then.
+    case consumer(Consumer)
+}
+
+/// One reader of an exported snapshot: a connection with a transaction that sees exactly that.
+///
+/// Several of them read the same moment side by side. Used by one thread at a time.
+public final class SnapshotCopy {
+    public struct Column: Sendable, Equatable {
+        public var name: String
+        /// As the type's output function prints it, as the stream's text tuples have it, instead of in binary.
+        public var asText: Bool
+
+        public init(name: String, asText: Bool) {
+            self.name = name
+            self.asText = asText
+        }
+    }
+
+    private let connection: PostgresConnection
+
+    /// Connects and takes the snapshot.
+    ///
+    /// Row-level security is off: a table whose policy hides rows from this role is refused, not copied in part. Names
+    /// in a row filter need their schema.
+    ///
+    /// - Throws: `.snapshotGone` when its exporter has ended.
+    public init(
+        _ configuration: PostgresConfiguration, snapshot: String, stop: StopSignal
+    ) throws(CaptureError) {
+        connection = try capturing({ Self.explain($0, snapshot: snapshot) }) { () throws(PostgresError) in
+            let connection = try PostgresConnection(configuration, stop: stop)
+            try connection.execute(
+                """
+                SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+                SET search_path = pg_catalog; SET row_security = off
+                """)
+            try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try connection.execute("SET TRANSACTION SNAPSHOT \(QualifiedName.literal(snapshot))")
+            return connection
+        }
+    }
+
+    /// Ends the transaction and the connection.
+    public func close() { connection.close() }
+
+    private static func explain(_ error: PostgresError, snapshot: String) -> CaptureError {
+        // 22023: no such snapshot; 42704 since PostgreSQL 17; 55000: its transaction has ended meanwhile.
+        switch error.sqlState {
+        case "22023", "42704", "55000": .snapshotGone(snapshot, error)
+        default: CaptureError(error)
+        }
+    }
+}
+
+// MARK: - Copying a table
+
+extension SnapshotCopy {
+    /// Copies a table's rows as inserts into `buffer`, by binary COPY.
+    ///
+    /// A table's own rows: those of its inheritance children are theirs; those of partitions are their root's. Nothing
+    /// more is read from the server than what `flush` has taken, beyond the sockets' buffers.
+    ///
+    /// - Parameters:
+    ///   - columns: In the order of the fields that a row gets.
+    ///   - filter: A condition in SQL for the rows to take; nil for all.
+    ///   - relation: Index into the relations of `buffer`, for the changes.
+    ///   - maxRows: `flush` is called as soon as the buffer holds so many rows…
+    ///   - maxBytes: …or so many bytes, and at the end for the rest.
+    ///   - flush: Takes the rows away and empties the buffer.
+    /// - Returns: Rows, and bytes of values and their frames, that were copied.
+    public func copy<E: Error>(
+        _ table: QualifiedName, columns: [Column], where filter: String? = nil, relation: UInt32,
+        into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int, flush: () throws(E) -> Void
+    ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
+        var decoder = CopyRowDecoder(columns: columns.map { $0.asText ? .text : .binary }, relation: relation)
+        var total = (rows: 0, bytes: 0)
+        do throws(CaptureError) {
+            try start(table, columns, filter)
+        } catch {
+            throw .capture(error)
+        }
+        while true {
+            let isRow: Bool
+            do throws(CaptureError) {
+                guard let count = try next(table, &decoder, into: buffer) else { break }
+                total.bytes += count
+                isRow = buffer.changes.count > 0
+            } catch {
+                throw .capture(error)
+            }
+            guard isRow, buffer.changes.count >= maxRows || buffer.bytes.count >= maxBytes else { continue }
+            total.rows += buffer.changes.count
+            try hand(flush)
+        }
+        total.rows += buffer.changes.count
+        if !buffer.changes.isEmpty { try hand(flush) }
+        return total
+    }
+
+    private func hand<E: Error>(_ flush: () throws(E) -> Void) throws(SnapshotCopyFailure<E>) {
+        do throws(E) {
+            try flush()
+        } catch {
+            connection.close()
+            throw .consumer(error)
+        }
+    }
+
+    private func start(_ table: QualifiedName, _ columns: [Column], _ filter: String?) throws(CaptureError) {
+        let kind = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
+            try connection.query(
+                """
+                SELECT c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = $1 AND c.relname = $2
+                """, [table.schema, table.name]
+            ).first?[0]
+        }
+        guard let kind else {
+            throw CaptureError(
+                .tableMissing, "PostgreSQL at \(connection.server): the table is not there", relation: table)
+        }
+        try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
+            try connection.startCopy(
+                Self.statement(table, columns: columns, where: filter, isPartitioned: kind == "p"))
+        }
+    }
+
+    /// The next message: a row, the header, or the trailer.
+    ///
+    /// - Returns: Its bytes; nil at the end of the table.
+    private func next(
+        _ table: QualifiedName, _ decoder: inout CopyRowDecoder, into buffer: ChangeBuffer
+    ) throws(CaptureError) -> Int? {
+        let message = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
+            try connection.nextCopyMessage()
+        }
+        guard let message else {
+            guard decoder.isComplete else { throw malformed(table) }
+            return nil
+        }
+        let bytes = message.bytes
+        guard decoder.decode(bytes, into: buffer) else { throw malformed(table) }
+        return bytes.byteCount
+    }
+
+    private func malformed(_ table: QualifiedName) -> CaptureError {
+        connection.close()
+        return CaptureError(
+            .protocolViolation, "PostgreSQL at \(connection.server): the COPY data cannot be decoded", relation: table)
+    }
+
+    static func statement(
+        _ table: QualifiedName, columns: [Column], where filter: String?, isPartitioned: Bool
+    ) -> String {
+        let list = columns.map { column in
+            let name = QualifiedName.quoted(column.name)
+            // Not a cast to text: that of inet, char(n) and boolean prints otherwise than the output function does.
+            return column.asText ? "CASE WHEN \(name) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(name)) END" : name
+        }
+        let condition = filter.map { " WHERE (\($0))" } ?? ""
+        return """
+            COPY (SELECT \(list.joined(separator: ", ")) FROM \(isPartitioned ? "" : "ONLY ")\(table.sql)\(condition)) \
+            TO STDOUT (FORMAT binary)
+            """
+    }
+}

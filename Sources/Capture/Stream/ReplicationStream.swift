@@ -1,0 +1,293 @@
+// Part of Lockstep. See LICENSE.
+
+public import Mapping
+public import PostgreSQL
+public import Threading
+
+/// The changes of a publication, as a slot gives them: a replication connection and a decoder.
+///
+/// The owner's loop: ``receive(into:)`` until it says `.nothing` or the buffer is full, hand over, ``confirm(written:flushed:)``
+/// at least every 10 s, ``wait(wakeups:deadline:)``. Nothing but the last blocks. Used by one thread at a time.
+///
+/// CopyData payloads from the server, big endian:
+///
+/// | type | fields |
+/// |---|---|
+/// | `w` | WAL data: start LSN u64, end LSN u64, server time i64 (µs since 2000), a pgoutput message |
+/// | `k` | keepalive: end LSN u64, server time i64, reply wanted u8 |
+public final class ReplicationStream {
+    /// What one look at the stream gave.
+    public enum Received: Sendable, Equatable {
+        /// Nothing whole has arrived: time to ``ReplicationStream/wait(wakeups:deadline:)``.
+        case nothing
+        /// A transaction has begun, or a message that carries no change was taken.
+        case other
+        /// One or more changes were appended to the buffer.
+        case change
+        /// A commit was appended to the buffer's transactions.
+        case transaction
+        /// Index into the buffer's relations: new, changed, or announced again.
+        case relation(Int)
+        /// What it said is in ``ReplicationStream/logicalMessage``.
+        case message
+        /// The server has sent everything that committed before `walEnd`.
+        case keepalive(walEnd: LSN)
+    }
+
+    /// The newest position that the server has named. Outside a transaction, everything that committed before it has
+    /// been received.
+    public private(set) var lastServerPosition: LSN
+    /// When the server sent the newest message, by its clock, in microseconds since 2000-01-01 UTC.
+    public private(set) var lastServerTime: Int64 = 0
+    /// What the slot was last told to keep nothing before.
+    public var confirmed: LSN { status.flushed }
+    /// A transaction has been received in part.
+    public var isInTransaction: Bool { decoder.isInTransaction }
+    public var logicalMessage: LogicalMessage? { decoder.logicalMessage }
+
+    private let connection: PostgresConnection
+    private let slot: String
+    private let publication: String
+    private var decoder = PgOutputDecoder()
+    private var status = StandbyStatus()
+    private var hasUnsentOutput = false
+
+    /// Connects and starts to stream.
+    ///
+    /// - Parameters:
+    ///   - start: Transactions that ended before it are not sent; where the slot has confirmed more, that counts.
+    ///   - binary: Values of types that have one come in their binary form (PostgreSQL 14 and later).
+    ///   - messages: What `pg_logical_emit_message` writes comes too (PostgreSQL 14 and later).
+    ///   - stop: Ends the connecting, and wakes a wait.
+    /// - Throws: The kinds about slots, publications and `wal_level`, each with its remedy.
+    public init(
+        _ configuration: PostgresConfiguration, slot: String, publication: String, from start: LSN, binary: Bool,
+        messages: Bool = true, stop: StopSignal
+    ) throws(CaptureError) {
+        self.slot = slot
+        self.publication = publication
+        lastServerPosition = start
+        connection = try capturing { () throws(PostgresError) in
+            try PostgresConnection(configuration, replication: true, stop: stop)
+        }
+        try check()
+        let command = Self.command(
+            slot: slot, publication: publication, start: start, binary: binary, messages: messages,
+            serverVersion: connection.serverVersion)
+        try capturing({ CaptureError($0, slot: slot, publication: publication, lsn: start) }) {
+            () throws(PostgresError) in try connection.startCopy(command)
+        }
+    }
+
+    static func command(
+        slot: String, publication: String, start: LSN, binary: Bool, messages: Bool, serverVersion: Int
+    ) -> String {
+        var options = [
+            "\"proto_version\" '1'",
+            "\"publication_names\" \(QualifiedName.literal(QualifiedName.quoted(publication)))",
+        ]
+        if serverVersion >= 140_000 {
+            options.append("\"binary\" '\(binary)'")
+            options.append("\"messages\" '\(messages)'")
+        }
+        if serverVersion >= 160_000 { options.append("\"origin\" 'any'") }
+        let name = QualifiedName.quoted(slot)
+        return "START_REPLICATION SLOT \(name) LOGICAL \(start) (\(options.joined(separator: ", ")))"
+    }
+
+    /// Looks at slot and publication before the stream starts: it would begin without a publication, and on PostgreSQL
+    /// 18 go on, leaving out every change.
+    private func check() throws(CaptureError) {
+        let server = connection.server
+        let convert = { (error: PostgresError) in CaptureError(error, slot: self.slot) }
+        let found = try capturing(convert) { () throws(PostgresError) in
+            try ReplicationSlots.find(slot, connection)
+        }
+        guard let found else {
+            throw .slotMissing(slot, PostgresError(.missingObject, "no such slot", server: server))
+        }
+        let rest = try capturing(convert) { () throws(PostgresError) in
+            try connection.query(
+                """
+                SELECT pg_catalog.current_database() AS database, EXISTS (
+                    SELECT FROM pg_catalog.pg_publication
+                    WHERE pubname = \(QualifiedName.literal(publication))) AS published
+                """)
+        }
+        guard found.plugin == "pgoutput", let row = rest.first, found.database == row["database"] else {
+            throw .slotForeign(found, server: server)
+        }
+        if found.isLost {
+            throw .slotLost(slot, PostgresError(.state, "wal_status is lost", server: server))
+        }
+        if let pid = found.activePID {
+            throw .slotActive(slot, pid: pid, PostgresError(.objectInUse, "slot is active", server: server))
+        }
+        guard row["published"] == "t" else {
+            throw .publicationMissing(publication, PostgresError(.missingObject, "no publication", server: server))
+        }
+    }
+}
+
+// MARK: - Receiving
+
+extension ReplicationStream {
+    /// Takes the next message into `buffer`, which has to be the same one in every call. Never waits.
+    public func receive(into buffer: ChangeBuffer) throws(CaptureError) -> Received {
+        let step: CopyStep
+        do throws(PostgresError) {
+            step = try connection.nextCopyStep()
+        } catch {
+            throw CaptureError(error, slot: slot, publication: publication, lsn: lastServerPosition)
+        }
+        switch consume step {
+        case .wouldBlock: return .nothing
+        case .message(let message): return try take(message.bytes, into: buffer)
+        case .end:
+            throw CaptureError(
+                .streamEnded, "PostgreSQL at \(connection.server): the server ended the stream, it is shutting down",
+                lsn: lastServerPosition)
+        }
+    }
+
+    private func take(_ bytes: RawSpan, into buffer: ChangeBuffer) throws(CaptureError) -> Received {
+        // 18 is a keepalive's size, the smaller one.
+        guard bytes.byteCount >= 18 else { throw malformed("a message of \(bytes.byteCount) bytes") }
+        switch unsafe bytes.unsafeLoad(as: UInt8.self) {
+        case UInt8(ascii: "w"):
+            guard bytes.byteCount > 25 else { throw malformed("WAL data of \(bytes.byteCount) bytes") }
+            let start = position(in: bytes, at: 1)
+            advance(to: position(in: bytes, at: 9))
+            lastServerTime = Int64(bitPattern: position(in: bytes, at: 17).rawValue)
+            return try decode(bytes.extracting(25..<bytes.byteCount), at: start, into: buffer)
+        case UInt8(ascii: "k"):
+            let walEnd = position(in: bytes, at: 1)
+            advance(to: walEnd)
+            lastServerTime = Int64(bitPattern: position(in: bytes, at: 9).rawValue)
+            if unsafe bytes.unsafeLoad(fromByteOffset: 17, as: UInt8.self) != 0 { try send(asksForReply: false) }
+            return .keepalive(walEnd: walEnd)
+        case let type:
+            throw malformed("a message of type \(type)")
+        }
+    }
+
+    private func decode(
+        _ payload: RawSpan, at start: LSN, into buffer: ChangeBuffer
+    ) throws(CaptureError) -> Received {
+        let event: PgOutputEvent
+        do throws(PgOutputError) {
+            event = try decoder.decode(payload, into: buffer)
+        } catch {
+            throw undecodable(error, at: start, relations: buffer.relations)
+        }
+        switch event {
+        case .change: return .change
+        case .commit:
+            if let end = buffer.transactions.last?.endLSN { advance(to: end) }
+            return .transaction
+        case .relation(let index): return .relation(index)
+        case .message: return .message
+        case .begin, .other: return .other
+        }
+    }
+
+    /// The caller has checked that there are 8 bytes.
+    private func position(in bytes: RawSpan, at offset: Int) -> LSN {
+        LSN(rawValue: UInt64(bigEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+    }
+
+    private func advance(to position: LSN) {
+        if position > lastServerPosition { lastServerPosition = position }
+    }
+
+    @inline(never)
+    private func malformed(_ what: String) -> CaptureError {
+        connection.close()
+        return CaptureError(
+            .protocolViolation, "PostgreSQL at \(connection.server): \(what) in the replication stream",
+            lsn: lastServerPosition)
+    }
+
+    @inline(never)
+    private func undecodable(_ error: PgOutputError, at lsn: LSN, relations: [Relation]) -> CaptureError {
+        connection.close()
+        return CaptureError(
+            .protocolViolation, "PostgreSQL at \(connection.server): the stream cannot be decoded",
+            lsn: lsn == .zero ? lastServerPosition : lsn,
+            relation: relations.last { $0.oid == error.relation }?.name, decoding: error)
+    }
+}
+
+// MARK: - Waiting and confirming
+
+extension ReplicationStream {
+    /// Waits until the server has sent something, a wake-up is woken, the stop is asked for, or the deadline is reached.
+    ///
+    /// To be called after ``receive(into:)`` said `.nothing`. Returns once for the stop signal; a later wait is an
+    /// ordinary one again, so that the batch in hand can be finished. Wake-ups are not drained.
+    public func wait(wakeups: [Wakeup], deadline: MonotonicTime?) throws(CaptureError) {
+        var events: PollEvents = .readable
+        if hasUnsentOutput { events.insert(.writable) }
+        let seen = connection.poll(for: events, wakeups: wakeups, deadline: deadline)
+        if hasUnsentOutput, seen.contains(.writable) { try flush() }
+    }
+
+    /// Waits for wake-ups and the deadline only, and leaves what the server sends where it is: for while the buffer is
+    /// full. What is left to write is written on the next ``wait(wakeups:deadline:)`` or ``confirm(written:flushed:)``.
+    public func pause(wakeups: [Wakeup], deadline: MonotonicTime?) {
+        _ = connection.poll(for: [], wakeups: wakeups, deadline: deadline)
+    }
+
+    /// Tells the server how far we are, and that we are alive; to be called at least every 10 s.
+    ///
+    /// Never waits, and never moves back: a position before the last one repeats that. Works after the stop signal too.
+    ///
+    /// - Parameters:
+    ///   - written: Received; only shown in `pg_stat_replication`.
+    ///   - flushed: Safe on our side: the slot keeps nothing that committed before it.
+    ///   - asksForReply: Have the server answer with a keepalive at once.
+    public func confirm(written: LSN, flushed: LSN, asksForReply: Bool = false) throws(CaptureError) {
+        status.flushed = max(status.flushed, flushed)
+        status.written = max(status.written, written, status.flushed)
+        try send(asksForReply: asksForReply)
+    }
+
+    /// Ends the stream in order, so that the last confirmation is taken and the slot is free when this returns.
+    ///
+    /// What the server still sends is thrown away. After `limit` the connection is closed whatever the server does.
+    public func finish(within limit: Duration = .seconds(2)) {
+        let deadline = MonotonicTime.after(limit)
+        do throws(PostgresError) {
+            try connection.putCopyEnd()
+            while MonotonicTime.now < deadline {
+                let isSent = try connection.flush()
+                let step = try connection.nextCopyStep()
+                switch consume step {
+                case .message: continue
+                case .wouldBlock:
+                    _ = connection.poll(for: isSent ? .readable : [.readable, .writable], deadline: deadline)
+                case .end:
+                    connection.close()
+                    return
+                }
+            }
+        } catch {
+            // Closed already or not by the server: there is nothing left to be told, the slot is as confirmed as it is.
+        }
+        connection.close()
+    }
+
+    private func send(asksForReply: Bool) throws(CaptureError) {
+        // A message that finds no room is not missed: the next one says the same and more.
+        try capturing({ CaptureError($0, slot: slot, lsn: lastServerPosition) }) { () throws(PostgresError) in
+            _ = try connection.putCopyData(status.message(asksForReply: asksForReply))
+        }
+        try flush()
+    }
+
+    private func flush() throws(CaptureError) {
+        hasUnsentOutput = try capturing({ CaptureError($0, slot: slot, lsn: lastServerPosition) }) {
+            () throws(PostgresError) in try !connection.flush()
+        }
+    }
+}

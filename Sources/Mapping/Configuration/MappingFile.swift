@@ -1,0 +1,63 @@
+// Part of Lockstep. See LICENSE.
+
+/// A mapping file: what to follow, where to, and what each table becomes. Read, but not yet held against the database.
+///
+/// The format is described in `docs/mapping.md`.
+public struct MappingFile: Sendable {
+    /// The file's name, for messages.
+    public var file: String
+    /// Names this mapping in the graph's checkpoint. Letters, digits, `_` and `-`.
+    public var pipeline: String
+    public var source: SourceSettings
+    public var graph: GraphSettings
+    public var batch: BatchSettings
+    /// In the order of the file.
+    var tables: [TableEntry]
+
+    /// Reads a file's bytes.
+    ///
+    /// - Parameters:
+    ///   - file: Its name, for messages.
+    ///   - environment: The value of an environment variable; nil where it is not set.
+    /// - Throws: Every fault that can be seen without the database.
+    public static func parse(
+        _ bytes: [UInt8], file: String, environment: @escaping (String) -> String?
+    ) throws(MappingError) -> MappingFile {
+        let (root, faults) = YAMLReader.read(bytes, file: file)
+        var reader = MappingFileReader(file: file, variables: VariableExpansion(environment: environment), faults: faults)
+        let mapping = root.flatMap { reader.read($0) }
+        guard let mapping, !reader.faults.hasErrors else { throw MappingError(faults: reader.faults) }
+        return mapping
+    }
+}
+
+/// Where changes come from.
+public struct SourceSettings: Sendable, Equatable {
+    /// For libpq, which also looks at `PGPASSWORD` and `~/.pgpass`.
+    public var url: ConnectionURL
+    /// Lower-case letters, digits and underscores, up to 63. Default: `lockstep_` and the pipeline's name.
+    public var slot: String
+    /// Default: as the slot.
+    public var publication: String
+}
+
+/// Where they go.
+public struct GraphSettings: Sendable {
+    public var url: ConnectionURL
+    public var address: GraphAddress
+    /// Nil, or empty, where the server asks for none.
+    public var password: Secret?
+}
+
+/// How much goes into one graph transaction; reached first by either bound.
+public struct BatchSettings: Sendable, Equatable {
+    /// Rows of one batch, 1 to 100,000. Default 5,000. More rows make fewer, longer graph transactions.
+    public var rows = 5000
+    public static let rowsRange = 1...100_000
+
+    /// Encoded bytes of one batch, 64 KiB to 64 MiB. Default 4 MiB. Two batches are held in memory at a time.
+    public var bytes = 4 << 20
+    public static let bytesRange = (64 << 10)...(64 << 20)
+
+    public init() {}
+}

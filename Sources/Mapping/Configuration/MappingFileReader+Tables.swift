@@ -1,0 +1,158 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// The part of the file that says what each table becomes.
+extension MappingFileReader {
+    mutating func tables(_ node: YAMLNode) -> [TableEntry] {
+        // `tables:` with nothing behind it is a mapping of nothing: `init` fills it.
+        guard !node.isMissing, let fields = mapping(node, "tables") else { return [] }
+        var result: [TableEntry] = []
+        for entry in fields.entries {
+            guard let name = tableName(Located(entry.key, at: entry.keyPosition)),
+                let table = table(name, entry.value)
+            else { continue }
+            if let earlier = result.first(where: { $0.table == name })?.table.position {
+                fault(.clash, name.position, "\(name.value) stands here twice", "the first is in line \(earlier.line)")
+            } else {
+                result.append(table)
+            }
+        }
+        return result
+    }
+
+    private mutating func table(_ name: Located<QualifiedName>, _ node: YAMLNode) -> TableEntry? {
+        guard var fields = mapping(node, name.value.description) else { return nil }
+        if let skip = fields.entries.first(where: { $0.key == "skip" }), flag(skip.value, "skip") {
+            if fields.entries.count > 1 {
+                fault(.value, skip.keyPosition, "\(name.value) is skipped and mapped", "keep skip: true, or the rest")
+            }
+            return TableEntry(table: name, role: .skip)
+        }
+        let role = fields.has("relationship") ? join(&fields) : self.node(&fields)
+        let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
+        _ = fields.take("skip")
+        finish(fields)
+        return role.map { TableEntry(table: name, role: $0, excluded: excluded) }
+    }
+
+    private mutating func node(_ fields: inout Fields) -> TableEntry.Role? {
+        let labels = labels(&fields)
+        let keyNode = required("key", &fields)
+        let key = keyNode.flatMap { columns($0, "key") }
+        if let keyNode, let key, key.isEmpty {
+            fault(.key, keyNode.position, "the key has no columns", "write key: {column: property}")
+        }
+        let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
+        let references = fields.take("relationships").map { self.references($0) } ?? []
+        guard let labels, let key, let keyNode else { return nil }
+        return .node(
+            NodeEntry(
+                labels: labels, key: key, keyPosition: Located(true, at: keyNode.position), properties: properties,
+                references: references))
+    }
+
+    private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
+        let type = required("relationship", &fields).flatMap { text($0, "relationship") }
+        let from = required("from", &fields).flatMap { end($0, "from") }
+        let to = required("to", &fields).flatMap { end($0, "to") }
+        let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
+        guard let type, let from, let to else { return nil }
+        return .join(JoinEntry(type: type, from: from, to: to, properties: properties))
+    }
+
+    private mutating func labels(_ fields: inout Fields) -> [Located<String>]? {
+        let single = fields.take("label")
+        let several = fields.take("labels")
+        if let single, several != nil {
+            fault(.value, single.position, "label and labels stand side by side", "write labels: [first, second]")
+        }
+        if let several {
+            guard let labels = names(several, "labels") else { return nil }
+            if labels.isEmpty { fault(.value, several.position, "labels is empty") }
+            return labels.isEmpty ? nil : labels
+        }
+        guard let single else {
+            fault(
+                .value, fields.node.position, "\(fields.what) has no label",
+                "write label: Name; or relationship: TYPE with from and to; or skip: true")
+            return nil
+        }
+        return text(single, "label").map { [$0] }
+    }
+
+    private mutating func references(_ node: YAMLNode) -> [ReferenceEntry] {
+        guard !node.isMissing, let items = list(node, "relationships") else { return [] }
+        return items.compactMap { item in
+            guard var fields = mapping(item, "a relationship") else { return nil }
+            let type = required("type", &fields).flatMap { text($0, "type") }
+            let end = end(&fields)
+            let isReversed = fields.take("reversed").map { flag($0, "reversed") } ?? false
+            finish(fields)
+            guard let type, let end else { return nil }
+            return ReferenceEntry(type: type, end: end, isReversed: isReversed)
+        }
+    }
+
+    private mutating func end(_ node: YAMLNode, _ what: String) -> EndEntry? {
+        guard var fields = mapping(node, what) else { return nil }
+        let end = end(&fields)
+        finish(fields)
+        return end
+    }
+
+    private mutating func end(_ fields: inout Fields) -> EndEntry? {
+        let columnsNode = required("columns", &fields)
+        let columns = columnsNode.flatMap { names($0, "columns") }
+        let table = required("references", &fields).flatMap { text($0, "references") }.flatMap { tableName($0) }
+        if let columnsNode, let columns, columns.isEmpty { fault(.value, columnsNode.position, "columns is empty") }
+        guard let columns, !columns.isEmpty, let table else { return nil }
+        return EndEntry(columns: columns, references: table)
+    }
+
+    private mutating func optionalColumns(_ node: YAMLNode, _ what: String) -> [ColumnEntry] {
+        node.isMissing ? [] : columns(node, what) ?? []
+    }
+
+    /// `column: property`, or `column: {property: name, as: type}`.
+    private mutating func columns(_ node: YAMLNode, _ what: String) -> [ColumnEntry]? {
+        guard let fields = mapping(node, what) else { return nil }
+        let columns: [ColumnEntry] = fields.entries.compactMap { entry in
+            let column = Located(entry.key, at: entry.keyPosition)
+            guard case .mapping = entry.value.content else {
+                return text(entry.value, "the property of \(entry.key)").map {
+                    ColumnEntry(column: column, property: $0)
+                }
+            }
+            guard var parts = mapping(entry.value, entry.key) else { return nil }
+            let property = required("property", &parts).flatMap { text($0, "property") }
+            let graphType = parts.take("as").flatMap { text($0, "as") }
+            finish(parts)
+            return property.map { ColumnEntry(column: column, property: $0, graphType: graphType) }
+        }
+        return columns.count == fields.entries.count ? columns : nil
+    }
+
+    private mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {
+        guard let items = list(node, what) else { return nil }
+        let names = items.compactMap { text($0, "an item of \(what)") }
+        for (index, name) in names.enumerated() where names[..<index].contains(name) {
+            fault(.clash, name.position, "\(name.value) stands twice in \(what)")
+        }
+        return names.count == items.count ? names : nil
+    }
+
+    private mutating func tableName(_ text: Located<String>) -> Located<QualifiedName>? {
+        switch TableNameText(text.value) {
+        case .name(let name): return Located(name, at: text.position)
+        case .withoutSchema(let name):
+            let full = QualifiedName(schema: "public", name: name)
+            fault(.value, text.position, "\(text.value) has no schema", "write \(full)")
+        case .malformed:
+            fault(
+                .value, text.position, "\(text.value) is no name of a table",
+                "write schema.name, each in double quotes where SQL needs them: public.\"Order Details\"")
+        }
+        return nil
+    }
+}

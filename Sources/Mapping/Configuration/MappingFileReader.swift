@@ -1,0 +1,211 @@
+// Part of Lockstep. See LICENSE.
+
+/// Turns a YAML tree into a ``MappingFile``, noting every fault on the way.
+struct MappingFileReader {
+    let file: String
+    let variables: VariableExpansion
+    var faults: [MappingFault]
+
+    mutating func read(_ root: YAMLNode) -> MappingFile? {
+        guard var fields = mapping(root, "the file") else { return nil }
+        if let version = required("version", &fields).flatMap({ text($0, "version") }), version.value != "1" {
+            fault(.value, version.position, "version \(version.value) of the format is not known", "write version: 1")
+        }
+        let pipeline = required("pipeline", &fields).flatMap { pipelineName($0) }
+        let source = required("source", &fields).flatMap { self.source($0, pipeline: pipeline) }
+        let graph = required("graph", &fields).flatMap { self.graph($0) }
+        let batch = fields.take("batch").map { self.batch($0) } ?? BatchSettings()
+        let tables = required("tables", &fields).map { self.tables($0) }
+        finish(fields)
+        guard let pipeline, let source, let graph, let tables else { return nil }
+        return MappingFile(file: file, pipeline: pipeline, source: source, graph: graph, batch: batch, tables: tables)
+    }
+
+    private mutating func pipelineName(_ node: YAMLNode) -> String? {
+        guard let name = expanded(node, "pipeline") else { return nil }
+        let isFine = name.value.utf8.allSatisfy {
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 95 || $0 == 45
+        }
+        guard isFine, (1...50).contains(name.value.utf8.count) else {
+            fault(.value, name.position, "a pipeline's name is made of letters, digits, _ and -, up to 50")
+            return nil
+        }
+        return name.value
+    }
+
+    private mutating func source(_ node: YAMLNode, pipeline: String?) -> SourceSettings? {
+        guard var fields = mapping(node, "source") else { return nil }
+        let url = required("url", &fields).flatMap { connection($0, "source", "PGPASSWORD or ~/.pgpass") }
+        let slot = fields.take("slot").flatMap { slotName($0) }
+        let publication = fields.take("publication").flatMap { expanded($0, "publication") }
+        finish(fields)
+        if let publication, !(1...63).contains(publication.value.utf8.count) {
+            fault(.value, publication.position, "a publication's name has 1 to 63 bytes")
+        }
+        let standard = "lockstep_" + (pipeline ?? "").lowercased().map { $0 == "-" ? "_" : $0 }
+        return url.map { SourceSettings(url: $0, slot: slot ?? standard, publication: publication?.value ?? standard) }
+    }
+
+    private mutating func slotName(_ node: YAMLNode) -> String? {
+        guard let name = expanded(node, "slot") else { return nil }
+        let isFine = name.value.utf8.allSatisfy { (48...57).contains($0) || (97...122).contains($0) || $0 == 95 }
+        guard isFine, (1...63).contains(name.value.utf8.count) else {
+            fault(.value, name.position, "a slot's name is made of lower-case letters, digits and _, up to 63")
+            return nil
+        }
+        return name.value
+    }
+
+    private mutating func graph(_ node: YAMLNode) -> GraphSettings? {
+        guard var fields = mapping(node, "graph") else { return nil }
+        let urlNode = required("url", &fields)
+        let url = urlNode.flatMap { connection($0, "graph", "password: ${LOCKSTEP_GRAPH_PASSWORD}") }
+        let secretNode = fields.take("password")
+        let secret = secretNode.flatMap { self.secret($0) }
+        finish(fields)
+        guard let url, let urlNode else { return nil }
+        do {
+            let address = try GraphAddress(url.revealed)
+            return GraphSettings(url: url, address: address, password: secret ?? address.password)
+        } catch {
+            fault(.value, urlNode.position, error.message, error.remedy)
+            return nil
+        }
+    }
+
+    private mutating func secret(_ node: YAMLNode) -> Secret? {
+        guard let written = text(node, "password") else { return nil }
+        if !written.value.contains("${") {
+            fault(
+                .value, written.position, "a password stands in the file",
+                "put it in the environment and write password: ${LOCKSTEP_GRAPH_PASSWORD}")
+            return nil
+        }
+        return expanded(node, "password").map { Secret($0.value) }
+    }
+
+    private mutating func connection(_ node: YAMLNode, _ what: String, _ elsewhere: String) -> ConnectionURL? {
+        guard let written = text(node, "url") else { return nil }
+        let holder = ConnectionURL(written.value)
+        // `${` inside is no password yet.
+        if holder.holdsPassword, !written.value.contains("${") {
+            fault(.value, written.position, "the \(what)'s URL holds a password", "leave it out and use \(elsewhere)")
+            return nil
+        }
+        guard let url = expanded(node, "url") else { return nil }
+        if url.value.isEmpty {
+            fault(.value, url.position, "the \(what)'s URL is empty")
+            return nil
+        }
+        return ConnectionURL(url.value)
+    }
+
+    private mutating func batch(_ node: YAMLNode) -> BatchSettings {
+        var settings = BatchSettings()
+        guard var fields = mapping(node, "batch") else { return settings }
+        if let rows = fields.take("rows").flatMap({ expanded($0, "rows") }) {
+            if let number = Int(rows.value), BatchSettings.rowsRange.contains(number) {
+                settings.rows = number
+            } else {
+                fault(.value, rows.position, "rows is a number from 1 to 100000")
+            }
+        }
+        if let bytes = fields.take("bytes").flatMap({ expanded($0, "bytes") }) {
+            if let size = ByteSize.parse(bytes.value), BatchSettings.bytesRange.contains(size) {
+                settings.bytes = size
+            } else {
+                fault(.value, bytes.position, "bytes is a size from 64KiB to 64MiB", "for instance 4MiB")
+            }
+        }
+        finish(fields)
+        return settings
+    }
+}
+
+// Pieces that every part reads with.
+extension MappingFileReader {
+    /// The entries of one YAML mapping; what nobody asks for is unknown.
+    struct Fields {
+        let node: YAMLNode
+        let what: String
+        let entries: [YAMLNode.Entry]
+        var known: [String] = []
+
+        mutating func take(_ key: String) -> YAMLNode? {
+            known.append(key)
+            return entries.first { $0.key == key }?.value
+        }
+
+        func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
+    }
+
+    mutating func fault(
+        _ kind: MappingFault.Kind, _ position: FilePosition?, _ message: String, _ remedy: String? = nil
+    ) {
+        faults.append(MappingFault(kind, at: position, message, remedy: remedy))
+    }
+
+    mutating func mapping(_ node: YAMLNode, _ what: String) -> Fields? {
+        switch node.content {
+        case .mapping(let entries, _): return Fields(node: node, what: what, entries: entries)
+        case .invalid: return nil
+        default:
+            fault(.value, node.position, "\(what) is a mapping of names to values, not \(node.shape)")
+            return nil
+        }
+    }
+
+    mutating func list(_ node: YAMLNode, _ what: String) -> [YAMLNode]? {
+        switch node.content {
+        case .sequence(let items): return items
+        case .invalid: return nil
+        default:
+            fault(.value, node.position, "\(what) is a list, not \(node.shape)", "write \(what): [one, another]")
+            return nil
+        }
+    }
+
+    mutating func text(_ node: YAMLNode, _ what: String) -> Located<String>? {
+        switch node.content {
+        case .invalid: return nil
+        case .scalar(let text, _) where !node.isMissing: return Located(text, at: node.position)
+        default:
+            fault(.value, node.position, "\(what) is a single value, not \(node.shape)")
+            return nil
+        }
+    }
+
+    mutating func expanded(_ node: YAMLNode, _ what: String) -> Located<String>? {
+        guard let written = text(node, what) else { return nil }
+        do {
+            return Located(try variables.expand(written.value), at: node.position)
+        } catch {
+            fault(.value, node.position, error.message, error.remedy)
+            return nil
+        }
+    }
+
+    mutating func flag(_ node: YAMLNode, _ what: String) -> Bool {
+        guard let written = text(node, what) else { return false }
+        if written.value != "true" && written.value != "false" {
+            fault(.value, node.position, "\(what) is true or false")
+        }
+        return written.value == "true"
+    }
+
+    mutating func required(_ key: String, _ fields: inout Fields) -> YAMLNode? {
+        if let node = fields.take(key) { return node }
+        fault(.value, fields.node.position, "\(fields.what) has no \(key)")
+        return nil
+    }
+
+    /// Reports what nobody asked for.
+    mutating func finish(_ fields: Fields) {
+        for entry in fields.entries where !fields.known.contains(entry.key) {
+            let remedy =
+                Suggestion.remedy(for: entry.key, among: fields.known)
+                ?? "here go \(fields.known.joined(separator: ", "))"
+            fault(.unknownKey, entry.keyPosition, "\(fields.what) knows no key \"\(entry.key)\"", remedy)
+        }
+    }
+}

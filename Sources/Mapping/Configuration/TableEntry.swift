@@ -1,0 +1,51 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+/// What a mapping file says of one table, not yet held against the database.
+struct TableEntry: Sendable, Equatable {
+    enum Role: Sendable, Equatable {
+        case node(NodeEntry)
+        case join(JoinEntry)
+        case skip
+    }
+
+    var table: Located<QualifiedName>
+    var role: Role
+    /// Columns that stay out of the graph, and are said to.
+    var excluded: [Located<String>] = []
+}
+
+struct NodeEntry: Sendable, Equatable {
+    var labels: [Located<String>]
+    var key: [ColumnEntry]
+    var keyPosition: Located<Bool> = Located(true)
+    var properties: [ColumnEntry]
+    var references: [ReferenceEntry]
+}
+
+struct JoinEntry: Sendable, Equatable {
+    var type: Located<String>
+    var from: EndEntry
+    var to: EndEntry
+    var properties: [ColumnEntry]
+}
+
+struct ColumnEntry: Sendable, Equatable {
+    var column: Located<String>
+    var property: Located<String>
+    /// The graph type that `as` asks for: `float`, `list<string>`. Nil: the column type's natural one.
+    var graphType: Located<String>?
+}
+
+/// Columns of this table that name a node of another.
+struct EndEntry: Sendable, Equatable {
+    var columns: [Located<String>]
+    var references: Located<QualifiedName>
+}
+
+struct ReferenceEntry: Sendable, Equatable {
+    var type: Located<String>
+    var end: EndEntry
+    var isReversed = false
+}
