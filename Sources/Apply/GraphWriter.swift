@@ -145,7 +145,8 @@ public final class GraphWriter {
             while let response = try graph({ () throws(BoltError) in try channel.receiveIfAvailable() }) {
                 try settle(response, progress)
             }
-            if sent.count < Self.depth, queue.hasBatch { continue }
+            // What the answers have made possible comes before waiting: nobody would wake us for it.
+            if sent.count < Self.depth, queue.hasBatch || (sent.isEmpty && queue.isFinished) { continue }
             if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
             let ready = try graph { () throws(BoltError) in
                 try channel.wait(wakeups: [queue.filled], deadline: .after(Self.silenceMax))

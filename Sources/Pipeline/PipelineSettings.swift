@@ -33,7 +33,7 @@ public struct PipelineSettings: Sendable {
             throw PipelineError("source.url of \(file.file) cannot be used", error.description)
         }
         do throws(BoltError) {
-            graph = try BoltConfiguration(url: file.graph.url.revealed, password: file.graph.password?.revealed)
+            graph = try BoltConfiguration(url: file.graph.url.revealed, password: file.graph.password.flatMap { $0.isEmpty ? nil : $0.revealed })
             graph.userAgent = "lockstep/\(LockstepVersion.text)"
         } catch {
             throw PipelineError("graph.url of \(file.file) cannot be used", error.description)

@@ -9,24 +9,25 @@ internal import Darwin
 #endif
 
 /// SIGINT and SIGTERM as stop signals.
+///
+/// Handlers that write to a pipe, not `sigwait`: the main thread of a Swift program ends in dispatch's `sigsuspend`, which
+/// takes every signal whatever was blocked before.
 enum Signals {
-    /// Blocks the signals that ``forward(to:abandon:)`` waits for; SIGPIPE is ignored: a closed reader is an error of `write`.
-    static func block() {
-        var set = waited()
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-        _ = signal(SIGPIPE, SIG_IGN)
-    }
+    private static let arrived = Wakeup()
 
-    /// Starts the thread that turns the first signal into `stop`, and the second, or four and a half seconds, into `abandon`.
+    /// A closed reader is to be an error of `write`, not the end of the process.
+    static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+
+    /// The first signal from now on becomes `stop`, the second, or four and a half seconds, `abandon`.
     static func forward(to stop: StopSignal, abandon: StopSignal) {
+        unsafe descriptorOfHandler = arrived.writableDescriptor
+        for number in [SIGINT, SIGTERM] { _ = signal(number, handleSignal) }
         Task {
             await DedicatedThread.run(name: "signals") {
-                var set = waited()
-                var number: Int32 = 0
-                unsafe sigwait(&set, &number)
+                _ = Poll.wait(descriptor: -1, for: [], wakeups: [arrived])
+                arrived.drain()
                 stop.stop()
-                var limit = timespec(tv_sec: 4, tv_nsec: 500_000_000)
-                _ = unsafe sigtimedwait(&set, nil, &limit)
+                _ = Poll.wait(descriptor: -1, for: [], wakeups: [arrived], deadline: .after(.milliseconds(4500)))
                 abandon.stop()
             }
         }
@@ -39,12 +40,13 @@ enum Signals {
         Darwin.exit(code.rawValue)
         #endif
     }
+}
 
-    private static func waited() -> sigset_t {
-        var set = sigset_t()
-        unsafe sigemptyset(&set)
-        unsafe sigaddset(&set, SIGINT)
-        unsafe sigaddset(&set, SIGTERM)
-        return set
-    }
+// Written once before the handlers are set, read only by them.
+nonisolated(unsafe) private var descriptorOfHandler: Int32 = -1
+
+/// Nothing but `write`, which may be called in a handler.
+private func handleSignal(_ number: Int32) {
+    var byte: UInt8 = 1
+    _ = unsafe write(descriptorOfHandler, &byte, 1)
 }
