@@ -75,6 +75,11 @@ public final class GraphWriter {
         }
     }
 
+    /// Forgets the pipeline.
+    public func deleteCheckpoint() throws(ApplyError) {
+        try transaction(CheckpointStatement.delete, ["pipeline": .string(pipeline)])
+    }
+
     /// Where the graph stands, without taking it over.
     public static func readCheckpoint(
         _ channel: BoltChannel, pipeline: String

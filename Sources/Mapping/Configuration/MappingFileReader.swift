@@ -21,6 +21,12 @@ struct MappingFileReader {
         return MappingFile(file: file, pipeline: pipeline, source: source, graph: graph, batch: batch, tables: tables)
     }
 
+    /// Reads `tables` alone: what needs no variable.
+    mutating func readTables(_ root: YAMLNode) -> [TableEntry] {
+        guard var fields = mapping(root, "the file") else { return [] }
+        return required("tables", &fields).map { tables($0) } ?? []
+    }
+
     private mutating func pipelineName(_ node: YAMLNode) -> String? {
         guard let name = expanded(node, "pipeline") else { return nil }
         let isFine = name.value.utf8.allSatisfy {

@@ -1,0 +1,57 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// What identifies a row, and whether the stream carries it.
+extension Catalog.Table {
+    /// The columns of an old row that the stream carries with an update or delete; none where it carries nothing.
+    var identityColumns: Set<String> {
+        switch replicaIdentity {
+        case .default: Set(primaryKey ?? [])
+        case .index: Set(uniqueKeys.first(where: \.isReplicaIdentity)?.columns ?? [])
+        case .full: Set(columns.map(\.name))
+        case .nothing: []
+        }
+    }
+
+    /// The primary key and every unique key without a NULLable column: what can identify a row.
+    var rowKeys: [[String]] {
+        let unique = uniqueKeys.map(\.columns).filter { $0.allSatisfy { column($0)?.isNotNull == true } }
+        return (primaryKey.map { [$0] } ?? []) + unique
+    }
+
+    /// A row key that the stream carries: the primary key where it can be.
+    var usableKey: [String]? { rowKeys.first { identityColumns.isSuperset(of: $0) } }
+
+    /// The SQL that gives the table a key that the stream carries; `--` and words where that is the user's choice.
+    var keyRemedy: String {
+        if primaryKey != nil { return "ALTER TABLE \(name) REPLICA IDENTITY DEFAULT;" }
+        if let unique = uniqueKeys.first(where: { rowKeys.contains($0.columns) }) {
+            return "ALTER TABLE \(name) REPLICA IDENTITY USING INDEX \(QualifiedName.quoted(unique.indexName));"
+        }
+        return "ALTER TABLE \(name) ADD PRIMARY KEY (...);"
+    }
+
+    /// Why the stream does not carry a key, where ``usableKey`` is nil.
+    var missingKeyReason: String {
+        if rowKeys.isEmpty { return "no primary key, and no unique key without NULLs" }
+        switch replicaIdentity {
+        case .nothing: return "REPLICA IDENTITY NOTHING: its updates and deletes do not say which row they mean"
+        case .default: return "no primary key, and the replica identity does not name the unique key"
+        case .index, .full: return "the replica identity does not carry the key"
+        }
+    }
+
+    /// The foreign key over just these columns, whatever their order; the one to `key` where there are several.
+    func foreignKey(over columns: [String], to table: QualifiedName, key: [String]) -> Catalog.ForeignKey? {
+        let fitting = foreignKeys.filter { $0.referencedTable == table && Set($0.columns) == Set(columns) }
+        return fitting.first { Set($0.referencedColumns) == Set(key) } ?? fitting.first
+    }
+}
+
+extension Catalog {
+    /// A generated column's value is in the stream.
+    ///
+    /// PostgreSQL 18 brought `publish_generated_columns`.
+    var streamsGeneratedColumns: Bool { serverVersion >= 180_000 }
+}

@@ -1,0 +1,320 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+/// Holds a mapping file against the catalog, table by table: first the nodes by themselves, then what joins them.
+struct MappingResolver {
+    let tables: [TableEntry]
+    let pipeline: String
+    /// The file's name, for messages.
+    let file: String
+    let catalog: Catalog
+    var faults: [MappingFault] = []
+    /// The nodes whose keys are fine, by table; references are added in the second pass.
+    private(set) var nodes: [QualifiedName: NodeMapping] = [:]
+    private var entries: [QualifiedName: TableEntry] = [:]
+
+    init(tables: [TableEntry], pipeline: String, file: String, catalog: Catalog) {
+        self.tables = tables
+        self.pipeline = pipeline
+        self.file = file
+        self.catalog = catalog
+        entries = Dictionary(tables.map { ($0.table.value, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    mutating func resolve() -> GraphMapping {
+        let known = tables.compactMap { entry in table(of: entry).map { (entry, $0) } }
+        for (entry, table) in known {
+            if case .node(let node) = entry.role { nodes[table.name] = self.node(node, entry, table) }
+        }
+        var result = GraphMapping(pipeline: pipeline, nodes: [], joins: [])
+        for (entry, table) in known {
+            switch entry.role {
+            case .node(let node):
+                let references = node.references.compactMap { reference($0, from: table) }
+                guard var mapping = nodes[table.name] else { continue }
+                mapping.references = references
+                result.nodes.append(mapping)
+            case .join(let join):
+                if let mapping = self.join(join, entry, table) { result.joins.append(mapping) }
+            case .skip: break
+            }
+        }
+        checkNames()
+        checkCoverage()
+        return result
+    }
+
+    mutating func note(
+        _ kind: MappingFault.Kind, _ position: FilePosition?, _ message: String, _ remedy: String? = nil,
+        severity: MappingFault.Severity = .error
+    ) {
+        faults.append(MappingFault(kind, at: position, message, remedy: remedy, severity: severity))
+    }
+
+    private mutating func table(of entry: TableEntry) -> Catalog.Table? {
+        let name = entry.table.value
+        if let table = catalog.table(name) { return table }
+        let remedy = Suggestion.remedy(for: name.description, among: catalog.tables.map(\.name.description))
+        if entry.role == .skip {
+            note(.unknownName, entry.table.position, "database \(catalog.database) has no table \(name)",
+                remedy ?? "the entry can go", severity: .warning)
+        } else {
+            note(.unknownName, entry.table.position, "database \(catalog.database) has no table \(name)", remedy)
+        }
+        return nil
+    }
+}
+
+// One table.
+extension MappingResolver {
+    /// Nil where its key is not fine: then nothing that refers to it is reported for that.
+    private mutating func node(_ node: NodeEntry, _ entry: TableEntry, _ table: Catalog.Table) -> NodeMapping? {
+        for label in node.labels { checkName(label, "label", reserved: "Lockstep") }
+        let key = node.key.map { property($0, table) }
+        let properties = node.properties.compactMap { property($0, table) }
+        checkProperties(node.key + node.properties)
+        checkExcluded(entry, table, mapped: node.key + node.properties)
+        let found = key.compactMap(\.self)
+        guard found.count == key.count else { return nil }
+        guard checkKey(node.key.map(\.column.value), at: node.keyPosition.position, table) else { return nil }
+        return NodeMapping(
+            table: table.name, labels: node.labels.map(\.value), key: found, properties: properties, references: [])
+    }
+
+    private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
+        checkName(join.type, "relationship type")
+        let from = end(join.from, from: table)
+        let to = end(join.to, from: table)
+        let properties = join.properties.compactMap { property($0, table) }
+        checkProperties(join.properties)
+        checkExcluded(entry, table, mapped: join.properties)
+        guard let from, let to else { return nil }
+        var columns: [String] = []
+        for column in join.from.columns + join.to.columns where !columns.contains(column.value) {
+            columns.append(column.value)
+        }
+        guard checkKey(columns, at: join.type.position, table, what: "from and to") else { return nil }
+        return JoinMapping(table: table.name, type: join.type.value, from: from, to: to, properties: properties)
+    }
+
+    private mutating func property(_ entry: ColumnEntry, _ table: Catalog.Table) -> PropertyMapping? {
+        checkName(entry.property, "property", reserved: "_lockstep")
+        guard let column = column(entry.column, of: table) else { return nil }
+        let conversion: ValueConversion
+        if let wanted = entry.graphType {
+            guard let chosen = ValueConversion(type: column.type, in: catalog, as: wanted.value) else {
+                let choices = ValueConversion.choices(for: column.type, in: catalog).map(\.name)
+                note(
+                    .conversion, wanted.position,
+                    "\(column.formattedType) does not become \(wanted.value)",
+                    "it can be \(choices.joined(separator: ", "))")
+                return nil
+            }
+            conversion = chosen
+        } else {
+            conversion = .natural(for: column.type, in: catalog)
+            if conversion.source == .printed {
+                note(
+                    .conversion, entry.column.position,
+                    "\(column.formattedType) goes over as the text that PostgreSQL prints", severity: .note)
+            }
+        }
+        return PropertyMapping(
+            column: column.name, property: entry.property.value, conversion: conversion,
+            columnType: column.formattedType)
+    }
+
+    private mutating func column(_ name: Located<String>, of table: Catalog.Table) -> Catalog.Column? {
+        guard let column = table.column(name.value) else {
+            note(
+                .unknownName, name.position, "table \(table.name) has no column \(name.value)",
+                Suggestion.remedy(for: name.value, among: table.columns.map(\.name))
+                    ?? "it has \(table.columns.map(\.name).joined(separator: ", "))")
+            return nil
+        }
+        if column.isGenerated, !catalog.streamsGeneratedColumns {
+            note(
+                .value, name.position,
+                "column \(name.value) is generated, and the stream of PostgreSQL before 18 does not carry it",
+                "move it to exclude: [\(name.value)]")
+            return nil
+        }
+        return column
+    }
+
+    /// The columns identify a row, and the stream carries them.
+    private mutating func checkKey(
+        _ columns: [String], at position: FilePosition?, _ table: Catalog.Table, what: String = "the key"
+    ) -> Bool {
+        let list = columns.joined(separator: ", ")
+        let wanted = Set(columns)
+        guard table.rowKeys.contains(where: { Set($0) == wanted }) else {
+            let isUnique = table.uniqueKeys.contains { Set($0.columns) == wanted }
+            let nullable = columns.filter { table.column($0)?.isNotNull != true }
+            if isUnique, !nullable.isEmpty {
+                let changes = nullable.map { "ALTER COLUMN \(QualifiedName.quoted($0)) SET NOT NULL" }
+                note(
+                    .key, position, "\(what) (\(list)) can be NULL in \(nullable.joined(separator: ", "))",
+                    "ALTER TABLE \(table.name) \(changes.joined(separator: ", "));")
+            } else {
+                note(
+                    .key, position, "\(what) (\(list)) is neither the primary key of \(table.name) nor a unique key",
+                    table.rowKeys.first.map { "a key is (\($0.joined(separator: ", ")))" } ?? table.keyRemedy)
+            }
+            return false
+        }
+        guard table.identityColumns.isSuperset(of: wanted) else {
+            let identity = table.identityColumns.sorted().joined(separator: ", ")
+            let carried = identity.isEmpty ? "nothing" : "only (\(identity))"
+            note(
+                .key, position,
+                "updates and deletes of \(table.name) do not say which row they mean: its replica identity carries "
+                    + "\(carried), not \(what) (\(list))",
+                table.identityRemedy(for: columns))
+            return false
+        }
+        return true
+    }
+
+    private mutating func checkExcluded(_ entry: TableEntry, _ table: Catalog.Table, mapped: [ColumnEntry]) {
+        for name in entry.excluded {
+            if table.column(name.value) == nil {
+                note(
+                    .unknownName, name.position, "table \(table.name) has no column \(name.value)",
+                    Suggestion.remedy(for: name.value, among: table.columns.map(\.name)) ?? "the entry can go",
+                    severity: .warning)
+            } else if mapped.contains(where: { $0.column == name }) {
+                note(.clash, name.position, "column \(name.value) is mapped and excluded")
+            }
+        }
+    }
+}
+
+// What joins tables.
+extension MappingResolver {
+    private mutating func reference(_ entry: ReferenceEntry, from table: Catalog.Table) -> ReferenceMapping? {
+        checkName(entry.type, "relationship type")
+        return end(entry.end, from: table).map {
+            ReferenceMapping(type: entry.type.value, target: $0, isReversed: entry.isReversed)
+        }
+    }
+
+    private mutating func end(_ entry: EndEntry, from table: Catalog.Table) -> RelationshipEnd? {
+        let columns = entry.columns.map { column($0, of: table) }
+        guard let target = target(entry.references), columns.allSatisfy({ $0 != nil }),
+            let other = catalog.table(target.table)
+        else { return nil }
+        let names = entry.columns.map(\.value)
+        let key = target.key.map(\.column)
+        guard let foreignKey = table.foreignKey(over: names, to: target.table, key: key) else {
+            reportMissingForeignKey(entry, table, target)
+            return nil
+        }
+        return end(foreignKey, from: table, to: target, other, at: entry.columns[0].position)
+    }
+
+    private mutating func end(
+        _ foreignKey: Catalog.ForeignKey, from table: Catalog.Table, to target: NodeMapping, _ other: Catalog.Table,
+        at position: FilePosition?
+    ) -> RelationshipEnd? {
+        var result = RelationshipEnd(label: target.labels[0], key: [])
+        for (holding, referenced) in foreignKey.pairs(inOrderOf: target.key.map(\.column)) {
+            guard let column = table.column(holding), let targetColumn = other.column(referenced) else { return nil }
+            guard let property = (target.key + target.properties).first(where: { $0.column == referenced }) else {
+                note(
+                    .reference, position,
+                    "\(foreignKey.constraintName) refers to \(other.name).\(referenced), which is no property there",
+                    "map \(referenced) in \(other.name)")
+                return nil
+            }
+            let place = "\(table.name).\(holding) cannot find nodes by \(other.name).\(referenced)"
+            switch KeyConversion(column: column, to: property, target: targetColumn, in: catalog) {
+            case .fits(let conversion):
+                result.key.append(property.with(column: column, conversion))
+            case .fitsMostly(let conversion, let reason):
+                note(.reference, position, "\(place) in every case: \(reason)", severity: .warning)
+                result.key.append(property.with(column: column, conversion))
+            case .differs(let reason):
+                note(.reference, position, "\(place): \(reason)", "give both columns one type, or one `as` that both take")
+                return nil
+            }
+        }
+        return result
+    }
+
+    /// The node that `references` names; nil where there is none, or its own faults are reported already.
+    private mutating func target(_ name: Located<QualifiedName>) -> NodeMapping? {
+        if let node = nodes[name.value] { return node }
+        switch entries[name.value]?.role {
+        case .node: break
+        case .join:
+            note(
+                .reference, name.position, "\(name.value) becomes relationships, and no relationship can lead to one",
+                "give it a label and a key instead of relationship, from and to")
+        case .skip:
+            note(.reference, name.position, "\(name.value) is skipped", "map it, or leave this relationship out")
+        case nil where catalog.table(name.value) != nil:
+            note(.reference, name.position, "\(name.value) is not in this mapping", "add it under tables")
+        case nil:
+            note(
+                .unknownName, name.position, "database \(catalog.database) has no table \(name.value)",
+                Suggestion.remedy(for: name.value.description, among: catalog.tables.map(\.name.description)))
+        }
+        return nil
+    }
+
+    private mutating func reportMissingForeignKey(
+        _ entry: EndEntry, _ table: Catalog.Table, _ target: NodeMapping
+    ) {
+        let names = entry.columns.map(\.value)
+        let key = target.key.map(\.column)
+        let position = entry.columns[0].position
+        if names.count != key.count, !table.foreignKeys.contains(where: { $0.referencedTable == target.table }) {
+            note(
+                .reference, position,
+                "\(names.count) columns stand here, but the key of \(target.table) is (\(key.joined(separator: ", ")))")
+            return
+        }
+        let others = table.foreignKeys.filter { $0.referencedTable == target.table }
+        let remedy =
+            others.isEmpty
+            ? "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(names.sqlList)) REFERENCES \(target.table) (\(key.sqlList));"
+            : "its foreign keys there are over "
+                + others.map { "(\($0.columns.joined(separator: ", ")))" }.joined(separator: " and ")
+        note(
+            .reference, position,
+            "no foreign key leads from \(table.name) (\(names.joined(separator: ", "))) to \(target.table)", remedy)
+    }
+}
+
+extension Catalog.ForeignKey {
+    /// Each column with the one it refers to; in the order of `key` where the foreign key refers to just that.
+    func pairs(inOrderOf key: [String]) -> [(column: String, referenced: String)] {
+        let pairs = zip(columns, referencedColumns).map { (column: $0, referenced: $1) }
+        guard Set(referencedColumns) == Set(key) else { return pairs }
+        return key.compactMap { name in pairs.first { $0.referenced == name } }
+    }
+}
+
+extension Catalog.Table {
+    /// The SQL that makes the stream carry just this key.
+    fileprivate func identityRemedy(for key: [String]) -> String {
+        if let primaryKey, Set(primaryKey) == Set(key) { return "ALTER TABLE \(name) REPLICA IDENTITY DEFAULT;" }
+        let index = uniqueKeys.first { Set($0.columns) == Set(key) }?.indexName ?? "..."
+        return "ALTER TABLE \(name) REPLICA IDENTITY USING INDEX \(QualifiedName.quoted(index));"
+    }
+}
+
+extension PropertyMapping {
+    /// The same property, filled from a column of another table.
+    fileprivate func with(column: Catalog.Column, _ conversion: ValueConversion) -> PropertyMapping {
+        PropertyMapping(
+            column: column.name, property: property, conversion: conversion, columnType: column.formattedType)
+    }
+}
+
+extension [String] {
+    /// Identifiers for SQL.
+    var sqlList: String { map(QualifiedName.quoted).joined(separator: ", ") }
+}

@@ -1,0 +1,66 @@
+// Part of Lockstep. See LICENSE.
+
+public import PostgreSQL
+
+/// A mapping for a database that nobody has described yet: what `lockstep init` writes, with a reason for each decision.
+///
+/// The rules are in `docs/mapping.md`. The same catalog gives the same proposal, byte for byte.
+public struct Proposal: Sendable {
+    /// In the catalog's order.
+    var tables: [ProposedTable]
+
+    /// - Parameter catalog: Every table of it is proposed as something, or skipped with a reason.
+    public init(for catalog: Catalog) { self.init(for: catalog, beside: []) }
+
+    /// A proposal for the tables that `entries` do not mention, which fits to what these say of the others.
+    init(for catalog: Catalog, beside entries: [TableEntry]) {
+        var builder = ProposalBuilder(catalog: catalog, known: entries)
+        tables = builder.build()
+    }
+
+    /// What was decided, in a line for each table: `public.orders -> (:Order)`.
+    public var decisions: [String] { tables.map(\.summary) }
+
+    /// What the graph will not have, and what to do about it.
+    public var leftOut: [LeftOut] { tables.flatMap(\.leftOut) }
+
+    /// Something of the database that is not in the proposed graph.
+    public struct LeftOut: Sendable, Equatable {
+        public var table: QualifiedName
+        /// What and why, in a sentence.
+        public var message: String
+        /// SQL, or a line for the mapping file; nil where nothing is to be done.
+        public var remedy: String?
+    }
+}
+
+/// One table of a proposal: the entry for the file and the comments that go with it.
+struct ProposedTable: Sendable {
+    var entry: TableEntry
+    /// Above the entry.
+    var reason: String
+    /// Behind the line of the label or type, of the key, of both ends.
+    var nameReason = ""
+    var keyReason = ""
+    var fromReason = ""
+    var toReason = ""
+    /// Behind the line of each property.
+    var propertyReasons: [String] = []
+    /// Behind the line of each relationship.
+    var referenceReasons: [String] = []
+    /// Behind `exclude`.
+    var excludeReason = ""
+    var leftOut: [Proposal.LeftOut] = []
+
+    var summary: String {
+        let name = entry.table.value.description
+        switch entry.role {
+        case .skip: return "\(name): skipped, \(reason)"
+        case .node(let node):
+            let types = node.references.map { "[:\($0.type.value)]" }
+            return "\(name) -> (:\(node.labels[0].value))" + (types.isEmpty ? "" : " with " + types.joined(separator: ", "))
+        case .join(let join):
+            return "\(name) -> [:\(join.type.value)] from \(join.from.references.value) to \(join.to.references.value)"
+        }
+    }
+}
