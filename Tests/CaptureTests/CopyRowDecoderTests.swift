@@ -65,7 +65,9 @@ import Testing
         var negative = Self.row
         negative[5] = 0xFE
         negative[2] = 0xFF
-        for message in [badMark + Self.row, badFlags + Self.row, Self.header + negative, Self.header + [0, 1] + Self.row[2...]] {
+        for message in [
+            badMark + Self.row, badFlags + Self.row, Self.header + negative, Self.header + [0, 1] + Self.row[2...],
+        ] {
             var decoder = decoder()
             #expect(!decode(&decoder, message, into: ChangeBuffer()))
         }
