@@ -42,7 +42,7 @@ extension BoltChannel {
         server = BoltServer(
             address: configuration.address, version: version, hello: try receiveLogin(deadline: deadline))
         while pendingResponses > 0 { _ = try receiveLogin(deadline: deadline) }
-        if let limit = server.receiveTimeout { transport.silenceMax = limit }
+        transport.silenceMax = server.receiveTimeout ?? configuration.readTimeout
     }
 
     private func receiveLogin(deadline: MonotonicTime) throws(BoltError) -> [String: BoltValue] {

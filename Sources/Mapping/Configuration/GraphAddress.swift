@@ -44,7 +44,8 @@ public struct GraphAddress: Sendable, Equatable {
             let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             rest = rest[at...].dropFirst()
             guard let user = Self.decoded(parts[0]), let secret = parts.count > 1 ? Self.decoded(parts[1]) : "" else {
-                throw Failure(message: "a percent sign in the user's name or the password is not followed by two digits")
+                throw Failure(
+                    message: "a percent sign in the user's name or the password is not followed by two digits")
             }
             self.user = user.isEmpty ? nil : user
             if parts.count > 1 { password = Secret(secret) }

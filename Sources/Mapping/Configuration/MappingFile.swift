@@ -24,7 +24,8 @@ public struct MappingFile: Sendable {
         _ bytes: [UInt8], file: String, environment: @escaping (String) -> String?
     ) throws(MappingError) -> MappingFile {
         let (root, faults) = YAMLReader.read(bytes, file: file)
-        var reader = MappingFileReader(file: file, variables: VariableExpansion(environment: environment), faults: faults)
+        var reader = MappingFileReader(
+            file: file, variables: VariableExpansion(environment: environment), faults: faults)
         let mapping = root.flatMap { reader.read($0) }
         guard let mapping, !reader.faults.hasErrors else { throw MappingError(faults: reader.faults) }
         return mapping

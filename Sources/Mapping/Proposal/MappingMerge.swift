@@ -20,7 +20,9 @@ extension MappingFile {
     /// Adds the tables of `catalog` that a mapping file does not mention.
     ///
     /// - Throws: What keeps the file from being read; variables need not be set.
-    public static func merging(_ bytes: [UInt8], file: String, with catalog: Catalog) throws(MappingError) -> MappingMerge {
+    public static func merging(_ bytes: [UInt8], file: String, with catalog: Catalog) throws(MappingError)
+        -> MappingMerge
+    {
         let entries = try Self.tableEntries(bytes, file: file)
         let proposal = Proposal(for: catalog, beside: entries)
         let text = String(decoding: bytes, as: UTF8.self)
@@ -64,7 +66,8 @@ extension MappingFile {
             mentioned.formUnion((node.key + node.properties).map(\.column.value))
             mentioned.formUnion(node.references.flatMap(\.end.columns).map(\.value))
             foreignKeys = table.foreignKeys.filter { foreignKey in
-                let isExcluded = foreignKey.columns.contains { column in entry.excluded.contains { $0.value == column } }
+                let isExcluded = foreignKey.columns.contains { column in entry.excluded.contains { $0.value == column }
+                }
                 return !isExcluded
                     && !node.references.contains {
                         $0.end.references.value == foreignKey.referencedTable

@@ -13,7 +13,8 @@ extension Proposal {
         public var publication: String?
 
         public init(
-            pipeline: String, source: ConnectionURL, graph: ConnectionURL, slot: String? = nil, publication: String? = nil
+            pipeline: String, source: ConnectionURL, graph: ConnectionURL, slot: String? = nil,
+            publication: String? = nil
         ) {
             self.pipeline = pipeline
             self.source = source

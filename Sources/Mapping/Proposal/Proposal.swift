@@ -58,7 +58,8 @@ struct ProposedTable: Sendable {
         case .skip: return "\(name): skipped, \(reason)"
         case .node(let node):
             let types = node.references.map { "[:\($0.type.value)]" }
-            return "\(name) -> (:\(node.labels[0].value))" + (types.isEmpty ? "" : " with " + types.joined(separator: ", "))
+            return "\(name) -> (:\(node.labels[0].value))"
+                + (types.isEmpty ? "" : " with " + types.joined(separator: ", "))
         case .join(let join):
             return "\(name) -> [:\(join.type.value)] from \(join.from.references.value) to \(join.to.references.value)"
         }

@@ -97,7 +97,9 @@ struct ProposalBuilder {
         for (holding, referenced) in zip(foreignKey.columns, foreignKey.referencedColumns) {
             guard let column = table.column(holding), let target = other.column(referenced) else { continue }
             guard isInStream(column), isInStream(target) else { return "a generated column is not in the stream" }
-            guard let conversion = conversion(of: target, in: other) else { return "\(referenced) is no property there" }
+            guard let conversion = conversion(of: target, in: other) else {
+                return "\(referenced) is no property there"
+            }
             let property = PropertyMapping(
                 column: referenced, property: referenced, conversion: conversion, columnType: target.formattedType)
             if case .differs(let why) = KeyConversion(column: column, to: property, target: target, in: catalog) {
@@ -110,7 +112,9 @@ struct ProposalBuilder {
     /// How a column of a node goes over; nil where the file does not map it.
     private func conversion(of column: Catalog.Column, in table: Catalog.Table) -> ValueConversion? {
         guard case .node(let node)? = known[table.name]?.role else { return .natural(for: column.type, in: catalog) }
-        guard let entry = (node.key + node.properties).first(where: { $0.column.value == column.name }) else { return nil }
+        guard let entry = (node.key + node.properties).first(where: { $0.column.value == column.name }) else {
+            return nil
+        }
         guard let wanted = entry.graphType else { return .natural(for: column.type, in: catalog) }
         return ValueConversion(type: column.type, in: catalog, as: wanted.value)
     }
@@ -202,7 +206,9 @@ extension ProposalBuilder {
         let entry = JoinEntry(type: Located(type), from: ends[0], to: ends[1], properties: properties)
         var proposed = ProposedTable(
             entry: TableEntry(table: Located(table.name), role: .join(entry), excluded: excluded),
-            reason: "each row becomes a relationship: the primary key is made of two foreign keys, and nothing refers to it")
+            reason:
+                "each row becomes a relationship: the primary key is made of two foreign keys, and nothing refers to it"
+        )
         proposed.nameReason = "the table's name"
         proposed.fromReason = "foreign key \(from.constraintName)"
         proposed.toReason = "foreign key \(to.constraintName)"
@@ -252,13 +258,15 @@ extension ProposalBuilder {
             let (types, why) = typeNames(foreignKey)
             let type = uniqueType(types, from: label, to: targetLabel)
             let end = EndEntry(
-                columns: orderedColumns(foreignKey).map { Located($0) }, references: Located(foreignKey.referencedTable))
+                columns: orderedColumns(foreignKey).map { Located($0) }, references: Located(foreignKey.referencedTable)
+            )
             result.append((ReferenceEntry(type: Located(type), end: end), foreignKey))
             let byKey = Set(foreignKey.referencedColumns) == Set(nodeKey(target))
             proposed.referenceReasons.append(
                 "foreign key \(foreignKey.constraintName); "
                     + (type == types[0] ? why : "named so because \(types[0]) is taken")
-                    + (byKey ? "" : "; refers to the unique key (\(foreignKey.referencedColumns.joined(separator: ", ")))"))
+                    + (byKey
+                        ? "" : "; refers to the unique key (\(foreignKey.referencedColumns.joined(separator: ", ")))"))
         }
         return result
     }

@@ -29,9 +29,11 @@ enum Singular {
 
     /// Singular already, or the same in the plural.
     private static let unchanging: Set<String> = [
-        "access", "aircraft", "alias", "always", "analytics", "atlas", "aws", "bias", "canvas", "chaos", "cosmos", "css",
+        "access", "aircraft", "alias", "always", "analytics", "atlas", "aws", "bias", "canvas", "chaos", "cosmos",
+        "css",
         "data", "dns", "economics", "electronics", "ethics", "gas", "gps", "gross", "headquarters", "https", "kudos",
-        "lens", "logistics", "mathematics", "means", "media", "metadata", "news", "offspring", "pants", "physics", "plus",
+        "lens", "logistics", "mathematics", "means", "media", "metadata", "news", "offspring", "pants", "physics",
+        "plus",
         "politics", "pos", "robotics", "series", "sms", "species", "statistics", "tls", "towards", "yes",
     ]
 

@@ -19,7 +19,8 @@ enum YAMLText {
     static func url(_ text: String) -> String {
         let escaped = text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")
         let isPlain = escaped.utf8.allSatisfy {
-            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || ":/@._-+?=&%~$[]".utf8.contains($0)
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0)
+                || ":/@._-+?=&%~$[]".utf8.contains($0)
         }
         let startsWell = escaped.utf8.first.map { (65...90).contains($0) || (97...122).contains($0) } ?? false
         return isPlain && startsWell && !escaped.hasSuffix(":") ? escaped : quoted(escaped)

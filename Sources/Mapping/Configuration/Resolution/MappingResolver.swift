@@ -57,7 +57,8 @@ struct MappingResolver {
         if let table = catalog.table(name) { return table }
         let remedy = Suggestion.remedy(for: name.description, among: catalog.tables.map(\.name.description))
         if entry.role == .skip {
-            note(.unknownName, entry.table.position, "database \(catalog.database) has no table \(name)",
+            note(
+                .unknownName, entry.table.position, "database \(catalog.database) has no table \(name)",
                 remedy ?? "the entry can go", severity: .warning)
         } else {
             note(.unknownName, entry.table.position, "database \(catalog.database) has no table \(name)", remedy)
@@ -236,7 +237,9 @@ extension MappingResolver {
                 note(.reference, position, "\(place) in every case: \(reason)", severity: .warning)
                 result.key.append(property.with(column: column, conversion))
             case .differs(let reason):
-                note(.reference, position, "\(place): \(reason)", "give both columns one type, or one `as` that both take")
+                note(
+                    .reference, position, "\(place): \(reason)",
+                    "give both columns one type, or one `as` that both take")
                 return nil
             }
         }

@@ -1,0 +1,136 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// The contract of `lockstep plan --json`, format 1: docs/mapping.md. From it and the database alone, a tool that shares
+// nothing with Lockstep can compute the graph.
+extension Plan {
+    /// The plan as JSON, with a newline at its end.
+    public var json: String {
+        let document = JSONText.object([
+            ("format", .number(1)),
+            ("pipeline", .string(mapping.pipeline)),
+            ("nodes", .array(mapping.nodes.map(node))),
+            ("relationships", .array(mapping.nodes.flatMap(references) + mapping.joins.map(join))),
+            (
+                "source",
+                .object([
+                    ("publication", .string(file.source.publication)),
+                    ("slot", .string(file.source.slot)),
+                    ("statements", .array([.string(publicationStatement), .string(slotStatement)])),
+                ])
+            ),
+            (
+                "constraints",
+                .array(
+                    mapping.constraints.map {
+                        .object([("name", .string($0.name)), ("statement", .string($0.statement))])
+                    })
+            ),
+            (
+                "statements",
+                .array(
+                    statements.map {
+                        .object([
+                            ("table", .string($0.table.sql)), ("purpose", .string($0.purpose)),
+                            ("cypher", .string($0.cypher)),
+                        ])
+                    })
+            ),
+        ])
+        return document.text() + "\n"
+    }
+
+    private func node(_ node: NodeMapping) -> JSONText {
+        .object([
+            ("table", .string(node.table.sql)),
+            ("where", .null),
+            ("labels", .array(node.labels.map(JSONText.string))),
+            ("key", .array(node.key.map { entry($0) })),
+            ("properties", .array(node.properties.map { entry($0) })),
+        ])
+    }
+
+    private func references(_ node: NodeMapping) -> [JSONText] {
+        node.references.map { reference in
+            let holder = RelationshipEnd(label: node.label, key: node.key)
+            let ends = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
+            return relationship(reference.type, node.table, from: ends.0, to: ends.1, [])
+        }
+    }
+
+    private func join(_ join: JoinMapping) -> JSONText {
+        relationship(join.type, join.table, from: join.from, to: join.to, join.properties)
+    }
+
+    private func relationship(
+        _ type: String, _ table: QualifiedName, from: RelationshipEnd, to: RelationshipEnd,
+        _ properties: [PropertyMapping]
+    ) -> JSONText {
+        var query = EndQuery(table: table, taken: catalog.table(table)?.columns.map(\.name) ?? [])
+        let ends = [from, to].map { end in query.byNodeKey(end, of: mapping.nodes.first { $0.label == end.label }) }
+        let rows: [(String, JSONText)] =
+            query.joins.isEmpty
+            ? [("table", .string(table.sql)), ("where", .null)] : [("select", .string(query.sql))]
+        let keys = ends.map { end in
+            JSONText.object([("label", .string(end.label)), ("key", .array(end.key.map { entry($0) }))])
+        }
+        return .object(
+            [("type", .string(type))] + rows
+                + [("from", keys[0]), ("to", keys[1]), ("properties", .array(properties.map { entry($0) }))])
+    }
+
+    private func entry(_ property: PropertyMapping) -> JSONText {
+        let expression = property.printedValue(of: property.column).map { [("expression", JSONText.string($0))] } ?? []
+        return .object(
+            [
+                ("column", .string(property.column)), ("property", .string(property.property)),
+                ("as", .string(property.conversion.name)),
+            ] + expression)
+    }
+}
+
+/// The rows of a relationship's table with the key of each node at hand, also where a foreign key refers to another
+/// unique key of the node: that takes a join.
+private struct EndQuery {
+    let table: QualifiedName
+    /// Column names that stand for something already.
+    var taken: [String]
+    var columns: [String] = []
+    var joins: [String] = []
+
+    init(table: QualifiedName, taken: [String]) {
+        self.table = table
+        self.taken = taken
+    }
+
+    var sql: String {
+        "SELECT \((["s.*"] + columns).joined(separator: ", ")) FROM \(table.sql) AS s\(joins.joined())"
+    }
+
+    mutating func byNodeKey(_ end: RelationshipEnd, of node: NodeMapping?) -> RelationshipEnd {
+        guard let node, node.key.map(\.property) != end.key.map(\.property) else { return end }
+        let alias = "j\(joins.count + 1)"
+        let conditions = end.key.map { part in
+            let own = (node.key + node.properties).first { $0.property == part.property }?.column ?? part.property
+            return "\(alias).\(QualifiedName.quoted(own)) = s.\(QualifiedName.quoted(part.column))"
+        }
+        joins.append(" JOIN \(node.table.sql) AS \(alias) ON \(conditions.joined(separator: " AND "))")
+        var result = RelationshipEnd(label: end.label, key: [])
+        for part in node.key {
+            let name = unusedName(alias + "_" + part.column)
+            columns.append("\(alias).\(QualifiedName.quoted(part.column)) AS \(QualifiedName.quoted(name))")
+            var key = part
+            key.column = name
+            result.key.append(key)
+        }
+        return result
+    }
+
+    private mutating func unusedName(_ wanted: String) -> String {
+        var name = wanted
+        while taken.contains(name) { name += "_" }
+        taken.append(name)
+        return name
+    }
+}

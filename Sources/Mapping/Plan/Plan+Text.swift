@@ -1,0 +1,50 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// The plan for people.
+extension Plan {
+    /// The plan as text, with a newline at its end.
+    public var text: String {
+        var lines = [
+            "Pipeline \(mapping.pipeline): database \(catalog.database) -> \(file.graph.url)",
+            "",
+            "In PostgreSQL:",
+        ]
+        lines += Self.indented(publicationStatement + ";", by: 2) + Self.indented(slotStatement + ";", by: 2)
+        lines += ["", "In the graph:"] + mapping.constraints.map { "  \($0.statement);" }
+        for node in mapping.nodes {
+            lines += ["", "\(node.table) -> (\(node.labels.map { ":" + $0 }.joined()))"]
+            lines += node.key.map { "  key \(Self.line($0))" } + node.properties.map { "  \(Self.line($0))" }
+            lines += node.references.map { "  \(Self.line($0, of: node))" }
+            lines += cypher(of: node.table)
+        }
+        for join in mapping.joins {
+            lines += ["", "\(join.table) -> (:\(join.from.label))-[:\(join.type)]->(:\(join.to.label))"]
+            lines += [join.from, join.to].map { "  (:\($0.label)) by \(Self.columns($0))" }
+            lines += join.properties.map { "  \(Self.line($0))" }
+            lines += cypher(of: join.table)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func cypher(of table: QualifiedName) -> [String] {
+        statements.filter { $0.table == table }.flatMap { ["  \($0.purpose):"] + Self.indented($0.cypher, by: 4) }
+    }
+
+    private static func line(_ property: PropertyMapping) -> String {
+        "\(property.column) (\(property.columnType)) -> \(property.property) (\(property.conversion.name))"
+    }
+
+    private static func line(_ reference: ReferenceMapping, of node: NodeMapping) -> String {
+        let (left, right) = reference.isReversed ? ("<-", "-") : ("-", "->")
+        return
+            "\(columns(reference.target)): (:\(node.label))\(left)[:\(reference.type)]\(right)(:\(reference.target.label))"
+    }
+
+    private static func columns(_ end: RelationshipEnd) -> String { end.key.map(\.column).joined(separator: ", ") }
+
+    private static func indented(_ text: String, by count: Int) -> [String] {
+        text.split(separator: "\n").map { String(repeating: " ", count: count) + $0 }
+    }
+}

@@ -1,0 +1,83 @@
+// Part of Lockstep. See LICENSE.
+
+public import PostgreSQL
+
+/// What a mapping means: what is created on both sides, and every statement that changes the graph.
+public struct Plan: Sendable {
+    public let mapping: GraphMapping
+    public let file: MappingFile
+    public let catalog: Catalog
+
+    /// - Parameter mapping: What ``MappingFile/resolve(against:)`` made of `file` and `catalog`.
+    public init(mapping: GraphMapping, file: MappingFile, catalog: Catalog) {
+        self.mapping = mapping
+        self.file = file
+        self.catalog = catalog
+    }
+
+    /// The SQL that publishes every mapped table.
+    public var publicationStatement: String {
+        let tables = mapping.tables.map { "\n  \($0.sql)" }.joined(separator: ",")
+        // A partitioned table's changes come under its own name, as the mapping knows it.
+        var options = ["publish_via_partition_root = true"]
+        if mapsGeneratedColumn { options.append("publish_generated_columns = stored") }
+        return "CREATE PUBLICATION \(QualifiedName.quoted(file.source.publication)) FOR TABLE\(tables)"
+            + "\n  WITH (\(options.joined(separator: ", ")))"
+    }
+
+    /// The SQL for the slot; the first run creates it by the replication protocol instead, with a snapshot to read.
+    public var slotStatement: String {
+        "SELECT pg_create_logical_replication_slot(\(QualifiedName.literal(file.source.slot)), 'pgoutput')"
+    }
+
+    /// Every statement of the mapping.
+    public var statements: [PlannedStatement] {
+        mapping.nodes.flatMap(Self.statements) + mapping.joins.flatMap(Self.statements)
+    }
+
+    private var mapsGeneratedColumn: Bool {
+        mapping.tables.contains { name in catalog.table(name)?.columns.contains(where: \.isGenerated) ?? false }
+    }
+}
+
+/// One Cypher statement and what it is for.
+public struct PlannedStatement: Sendable, Equatable {
+    public var table: QualifiedName
+    /// For instance `upsert node`, `delete relationship CUSTOMER`.
+    public var purpose: String
+    public var cypher: String
+}
+
+extension Plan {
+    /// A row whose update left a TOASTed column unchanged takes the upsert without that column.
+    private static func statements(_ node: NodeMapping) -> [PlannedStatement] {
+        func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
+            PlannedStatement(table: node.table, purpose: purpose, cypher: cypher)
+        }
+        let own = [
+            planned("upsert node", node.upsertStatement(properties: Array(node.properties.indices))),
+            planned("change key", node.moveStatement()),
+            planned("delete node", node.deleteStatement()),
+            planned("truncate", node.truncateStatement()),
+        ]
+        let references = node.references.flatMap { reference in
+            [
+                planned("drop stale \(reference.type)", node.staleStatement(reference: reference)),
+                planned("create \(reference.type)", node.referenceStatement(reference: reference)),
+            ]
+        }
+        return own + references
+    }
+
+    private static func statements(_ join: JoinMapping) -> [PlannedStatement] {
+        func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
+            PlannedStatement(table: join.table, purpose: purpose, cypher: cypher)
+        }
+        return [
+            planned("upsert relationship", join.upsertStatement(properties: Array(join.properties.indices))),
+            planned("change key", join.moveStatement()),
+            planned("delete relationship", join.deleteStatement()),
+            planned("truncate", join.truncateStatement()),
+        ]
+    }
+}
