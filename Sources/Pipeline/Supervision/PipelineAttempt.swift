@@ -38,7 +38,7 @@ final class PipelineAttempt: Sendable {
 
     /// What the preparation found.
     private struct Start: Sendable {
-        var mapping: GraphMapping
+        var plan: Plan
         var checkpoint: Checkpoint?
         var systemIdentifier: String
         var rows: Int64
@@ -53,7 +53,7 @@ final class PipelineAttempt: Sendable {
             checkpoint = try await loadSnapshot(start)
         }
         if stop.isStopped { return report(.stopped(checkpoint)) }
-        checkpoint = try await followStream(start.mapping, from: checkpoint)
+        checkpoint = try await followStream(start.plan.mapping, from: checkpoint)
         report(.stopped(checkpoint))
     }
 
@@ -65,28 +65,23 @@ final class PipelineAttempt: Sendable {
         defer { graph.close() }
         report(.connected(source: settings.source.description, graph: settings.graph.description))
 
-        let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
-        let mapping: GraphMapping
-        do throws(MappingError) {
-            mapping = try file.resolve(against: catalog)
-        } catch {
-            throw PipelineError(error)
-        }
+        let plan = try PipelinePlan.make(file, source)
+        let mapping = plan.mapping
         try GraphSetup(mapping: mapping).createConstraints(graph, report)
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
         let isFirst = checkpoint == nil || checkpoint?.phase == .snapshot || resnapshot
-        try SourceSetup(settings: settings, mapping: mapping).ensurePublication(source, mayAlter: isFirst, report)
+        try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
         let identifier = try postgres { () throws(PostgresError) in
             try source.query("SELECT system_identifier FROM pg_control_system()").first?[0] ?? ""
         }
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
-            sum + Int64(max(0, catalog.table(table)?.estimatedRows ?? 0))
+            sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
-        return Start(mapping: mapping, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows)
+        return Start(plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows)
     }
 
     /// The slot has to go on exactly where the graph stands.
@@ -124,7 +119,7 @@ final class PipelineAttempt: Sendable {
     // MARK: Snapshot
 
     private func loadSnapshot(_ start: Start) async throws(PipelineError) -> Checkpoint {
-        let mapping = start.mapping
+        let mapping = start.plan.mapping
         let snapshot = try await DedicatedThread.run(name: "snapshot-begin") { [self] () throws(PipelineError) in
             try beginSnapshot(start)
         }
@@ -177,8 +172,8 @@ final class PipelineAttempt: Sendable {
         try apply { () throws(ApplyError) in try writer.write(checkpoint, expecting: start.checkpoint) }
         snapshotBegun.store(true, ordering: .releasing)
 
-        try SourceSetup(settings: settings, mapping: start.mapping).dropSlot(source, report)
-        try GraphSetup(mapping: start.mapping).wipe(writer, expecting: checkpoint)
+        try SourceSetup(settings: settings, plan: start.plan).dropSlot(source, report)
+        try GraphSetup(mapping: start.plan.mapping).wipe(writer, expecting: checkpoint)
         let held = try capture { () throws(CaptureError) in
             try SnapshotSource(settings.source, slot: settings.slot, stop: stop)
         }
