@@ -10,7 +10,9 @@ enum GraphConnection {
         let waker = Wakeup()
         abandon.add(waker)
         do throws(BoltError) {
-            return try BoltChannel(configuration, wakeups: [waker])
+            let channel = try BoltChannel(configuration, wakeups: [waker])
+            channel.interrupts = [waker]
+            return channel
         } catch {
             throw PipelineError(error)
         }
