@@ -83,7 +83,7 @@ struct StreamPump {
             case .transaction:
                 try transactionEnded()
             case .keepalive(let position):
-                if buffer.isEmpty, !isTransactionOpen { idlePosition = max(idlePosition, position) }
+                if buffer.isEmpty, !isTransactionOpen, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
             default: break
             }
         }

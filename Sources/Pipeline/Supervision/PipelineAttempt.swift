@@ -20,6 +20,7 @@ final class PipelineAttempt: Sendable {
     /// Different in every attempt: our own lost transactions are fenced out like anybody's.
     private let owner = String(UInt64.random(in: .min ... .max), radix: 36)
     private let snapshotBegun = Atomic<Bool>(false)
+    private let progressed = Atomic<Bool>(false)
 
     init(
         settings: PipelineSettings, file: MappingFile, limits: BatchLimits, resnapshot: Bool,
@@ -35,6 +36,9 @@ final class PipelineAttempt: Sendable {
     }
 
     var hasSnapshotBegun: Bool { snapshotBegun.load(ordering: .acquiring) }
+
+    /// The graph took something: what failed afterwards is a new failure, not the same one again.
+    var hasProgressed: Bool { progressed.load(ordering: .acquiring) }
 
     /// What the preparation found.
     private struct Start: Sendable {
@@ -138,6 +142,7 @@ final class PipelineAttempt: Sendable {
             done.phase = .streaming
             let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
             try apply { () throws(ApplyError) in try writer.write(done, expecting: loaded) }
+            progressed.store(true, ordering: .releasing)
             return done
         }
         report(
@@ -239,6 +244,7 @@ final class PipelineAttempt: Sendable {
             }
             return outcomes
         }
+        if progress.checkpoint.lsn > checkpoint.lsn { progressed.store(true, ordering: .releasing) }
         for outcome in outcomes {
             if case .failure(let error) = outcome { throw error }
         }

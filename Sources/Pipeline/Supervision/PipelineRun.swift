@@ -38,7 +38,6 @@ public struct PipelineRun: Sendable {
             let attempt = PipelineAttempt(
                 settings: settings, file: file, limits: limits, resnapshot: isResnapshotDue, report: report,
                 stop: stop.child(), abandon: abandon)
-            let began = MonotonicTime.now
             do throws(PipelineError) {
                 try await attempt.run()
                 // It ended without an error: the stop was asked for.
@@ -46,7 +45,7 @@ public struct PipelineRun: Sendable {
             } catch {
                 if stop.isStopped { return }
                 if attempt.hasSnapshotBegun { isResnapshotDue = false }
-                if MonotonicTime.now - began > .seconds(60) { backoff.reset() }
+                if attempt.hasProgressed { backoff.reset() }
                 switch error.disposition {
                 case .stop: throw error
                 case .retry: limits = settings.limits
