@@ -89,6 +89,7 @@ struct StreamPump {
         }
         // What the graph has acknowledged by now is not sent again to whoever comes next.
         try confirm(force: true)
+        stream.finish()
     }
 
     private func receive() throws(PipelineError) -> ReplicationStream.Received {
