@@ -14,6 +14,9 @@ public final class Wakeup: Sendable {
     public let descriptor: Int32
     private let writeEnd: Int32
 
+    /// For a signal handler, which may do nothing but write a byte to it.
+    public var writableDescriptor: Int32 { writeEnd }
+
     public init() {
         var ends: (Int32, Int32) = (-1, -1)
         let status = unsafe withUnsafeMutableBytes(of: &ends) { raw in

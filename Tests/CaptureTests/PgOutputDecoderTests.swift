@@ -81,7 +81,8 @@ import Testing
         #expect(events.count { $0 == .commit } == commits.count)
         #expect(events.count { $0 == .begin } == commits.count)
         // Between 2020 and 2100, but for the one that says it came from 2024-01-01 00:00 elsewhere.
-        #expect(buffer.transactions.allSatisfy { (631_152_000_000_000...3_155_760_000_000_000).contains($0.commitTime) })
+        let plausible: ClosedRange<Int64> = 631_152_000_000_000...3_155_760_000_000_000
+        #expect(buffer.transactions.allSatisfy { plausible.contains($0.commitTime) })
         #expect(buffer.transactions.contains { $0.commitTime == 757_382_400_000_000 })
         var before = 0
         for transaction in buffer.transactions {
@@ -118,7 +119,9 @@ import Testing
     func `a relation announced again keeps its index until its content differs`(recording: Recording) throws {
         let (buffer, events) = try decodeAll(recording.text)
         var indices: [String: [Int]] = [:]
-        for case .relation(let index) in events { indices[buffer.relations[index].name.name, default: []].append(index) }
+        for case .relation(let index) in events {
+            indices[buffer.relations[index].name.name, default: []].append(index)
+        }
         let blind = try #require(indices["blind"])
         #expect(blind.count == 3)
         #expect(blind[0] == blind[1])

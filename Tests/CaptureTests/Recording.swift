@@ -28,14 +28,15 @@ struct Recording: CustomTestStringConvertible {
         self.version = version
         let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let file = folder.appending(path: "Fixtures/pgoutput-\(version).txt")
-        let lines = try! String(contentsOf: file, encoding: .utf8).split(separator: "\n").map { $0.split(separator: " ") }
+        let text = try! String(contentsOf: file, encoding: .utf8)
+        let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
         func messages(_ format: String) -> [RecordedMessage] {
             lines.filter { $0[0] == format }.map {
                 RecordedMessage(lsn: LSN(String($0[1]))!, xid: UInt32($0[2])!, bytes: bytes(hex: $0[3]))
             }
         }
-        binary = messages("binary")
-        text = messages("text")
+        self.binary = messages("binary")
+        self.text = messages("text")
     }
 }
 

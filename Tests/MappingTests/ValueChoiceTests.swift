@@ -30,7 +30,7 @@ struct ValueChoiceTests {
         // Arrays.
         Row(1007, "list<integer>", "list<float>", "list<string>", "string*"), Row(1009, "list<string>", "string*"),
         Row(1231, "list<string>", "list<float>", "list<integer>", "string*"), Row(1022, "list<float>", "string*"),
-        Row(1185, "list<datetime>", "string*"), Row(1001, "string*", "list<string>"), Row(1041, "string*"),
+        Row(1185, "list<datetime>", "string*"), Row(1001, "string*"), Row(1041, "string*"),
         // Not arrays, though the catalog says so.
         Row(22, "string*"), Row(30, "string*"),
         // money, and a type that the catalog does not know.

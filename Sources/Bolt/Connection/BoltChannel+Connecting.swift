@@ -5,14 +5,15 @@ internal import Threading
 extension BoltChannel {
     /// Agrees on a version. A reply to the server's manifest is left to be sent together with the login.
     func shakeHands(deadline: MonotonicTime) throws(BoltError) -> BoltVersion {
-        let proposals = Handshake.proposals
+        let handshake = Handshake(newest: configuration.newestVersion)
+        let proposals = handshake.proposals
         unsafe encoder.outgoing.appendUnframed(proposals.span.bytes)
         try flush(deadline: deadline)
         var received: [UInt8] = []
         while true {
             let progress: Handshake.Progress
             do throws(Handshake.Failure) {
-                progress = try Handshake.answer(to: received)
+                progress = try handshake.answer(to: received)
             } catch {
                 throw BoltError(.connect, error.explanation, server: configuration.address)
             }
@@ -42,7 +43,7 @@ extension BoltChannel {
         server = BoltServer(
             address: configuration.address, version: version, hello: try receiveLogin(deadline: deadline))
         while pendingResponses > 0 { _ = try receiveLogin(deadline: deadline) }
-        if let limit = server.receiveTimeout { transport.silenceMax = limit }
+        transport.silenceMax = server.receiveTimeout ?? configuration.readTimeout
     }
 
     private func receiveLogin(deadline: MonotonicTime) throws(BoltError) -> [String: BoltValue] {

@@ -48,7 +48,7 @@ public final class BoltChannel {
         self.configuration = configuration
         transport = Transport(
             socket: try TCPSocket.connect(configuration, deadline: deadline, wakeups: wakeups),
-            address: configuration.address, silenceMax: configuration.readTimeout,
+            address: configuration.address, silenceMax: configuration.connectTimeout,
             messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))
         interrupts = wakeups
@@ -74,6 +74,10 @@ public final class BoltChannel {
     // MARK: Requests
 
     /// Begins an explicit transaction.
+    ///
+    /// It may be written before the answers to the transaction ahead of it have come. Should that one have failed,
+    /// Neo4j does not ignore this request as it does others: it calls it invalid and closes the connection, with
+    /// nothing of this transaction done. The failure itself is received before.
     ///
     /// - Parameters:
     ///   - metadata: Shown by the server beside the transaction.
@@ -108,6 +112,8 @@ public final class BoltChannel {
     }
 
     /// Throws the last query's records away.
+    ///
+    /// A server need not even compute them: on Neo4j `RETURN 1 / 0` fails when it is pulled, not when it is discarded.
     public func discard() {
         encoder.discard()
         wrote(.discard)

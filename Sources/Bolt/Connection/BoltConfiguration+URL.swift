@@ -33,7 +33,7 @@ extension BoltConfiguration {
         self.init(host: host, port: port)
         if let userInfo, !userInfo.isEmpty {
             let (user, secret) = userInfo.split(around: ":") ?? (userInfo, nil)
-            self.user = try percentDecoded(user, "the user")
+            if !user.isEmpty { self.user = try percentDecoded(user, "the user") }
             if let secret { self.password = BoltSecret(try percentDecoded(secret, "the password")) }
         }
         if let password { self.password = BoltSecret(password) }

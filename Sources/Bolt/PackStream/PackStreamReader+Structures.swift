@@ -24,7 +24,9 @@ extension PackStreamReader {
             guard let nanoseconds = try readIntegerIfPresent() else { return nil }
             return .localTime(nanoseconds: nanoseconds)
         case (StructureTag.time, 2):
-            guard let nanoseconds = try readIntegerIfPresent(), let offset = try readInt32IfPresent() else { return nil }
+            guard let nanoseconds = try readIntegerIfPresent(), let offset = try readInt32IfPresent() else {
+                return nil
+            }
             return .time(nanoseconds: nanoseconds, offsetSeconds: offset)
         case (StructureTag.localDateTime, 2):
             guard let (seconds, nanoseconds) = try readInstantIfPresent() else { return nil }

@@ -223,8 +223,8 @@ extension ReplicationStream {
 extension ReplicationStream {
     /// Waits until the server has sent something, a wake-up is woken, the stop is asked for, or the deadline is reached.
     ///
-    /// To be called after ``receive(into:)`` said `.nothing`. Returns once for the stop signal; a later wait is an
-    /// ordinary one again, so that the batch in hand can be finished. Wake-ups are not drained.
+    /// To be called after ``receive(into:)`` said `.nothing`. The stop signal ends one wait; later ones are ordinary
+    /// again, so that the batch in hand can be finished. Wake-ups are not drained.
     public func wait(wakeups: [Wakeup], deadline: MonotonicTime?) throws(CaptureError) {
         var events: PollEvents = .readable
         if hasUnsentOutput { events.insert(.writable) }

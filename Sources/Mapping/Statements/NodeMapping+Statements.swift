@@ -19,14 +19,13 @@ extension NodeMapping {
 
     /// Gives nodes new keys in place; their relationships stay.
     ///
-    /// Row: old key…, new key…. Every node is matched before any is changed, and the old keys are cleared before the
-    /// new ones are set: swaps and chains do not meet themselves in the uniqueness constraint.
+    /// Row: old key…, new key…. Every node has lost its old key before any is given a new one: swaps and chains do not
+    /// meet themselves in the uniqueness constraint. (Without the clearing, or with FOREACH, one server or another fails.)
     public func moveStatement() -> String {
         let names = key.map { "n." + Cypher.quoted($0.property) }
         return "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
-            + " WITH collect([n, r]) AS moves UNWIND moves AS m WITH moves, m[0] AS n"
             + " SET \(names.map { $0 + " = null" }.joined(separator: ", "))"
-            + " WITH moves, count(*) AS cleared UNWIND moves AS m WITH m[0] AS n, m[1] AS r"
+            + " WITH collect({n: n, r: r}) AS moves UNWIND moves AS m WITH m.n AS n, m.r AS r"
             + Cypher.set("n", key, at: key.count)
     }
 

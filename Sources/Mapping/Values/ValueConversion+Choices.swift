@@ -24,15 +24,12 @@ extension ValueConversion {
         // Typed as arrays in the catalog, but printed without braces.
         let isVector = underlying?.oid == TypeOID.int2vector || underlying?.oid == TypeOID.oidvector
         if case .array(let element)? = underlying?.kind, !isVector {
+            // What an element would take as printed goes over in the array's own print, as a whole; and so do byte
+            // arrays, since the graph keeps no list of them as a property.
             let lists = scalarChoices(for: catalog.underlyingType(of: element), oid: element)
-                // What a list would take as printed goes over as a whole, in the array's own print. A list of byte
-                // arrays is no property value in the graph.
-                .filter { $0.isBinaryExact && $0.target != .bytes }
+                .filter { $0.isBinaryExact && $0.source != .bytea }
                 .map { ValueConversion(source: $0.source, target: $0.target, isArray: true) }
-            // Lists of numbers come first as their elements do; an array of byte arrays is better printed than a
-            // list of strings.
-            let isBytes = lists.first?.source == .bytea
-            return isBytes ? [printed] + lists : lists + [printed]
+            return lists + [printed]
         }
         return scalarChoices(for: underlying, oid: type)
     }

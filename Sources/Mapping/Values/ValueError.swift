@@ -37,20 +37,20 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
             "A binary value came for a column that is taken as text. Report this."
         case .infinite:
             "The value is infinite, which the graph's temporal types are not. "
-                + "Choose `as: string` for this column, or correct the row."
+                + "Choose `as: string` for this column."
         case .endOfDay:
             "The time of day is 24:00:00, which the graph's time does not have. "
-                + "Choose `as: string` for this column, or correct the row."
+                + "Choose `as: string` for this column."
         case .notWhole:
-            "The number is no integer. Choose `as: string` or `as: float` for this column, or correct the row."
+            "The number is no integer. Choose `as: string` or `as: float` for this column."
         case .outOfRange:
-            "The number does not fit the type asked for. Choose `as: string` for this column, or correct the row."
+            "The number does not fit the type asked for. Choose `as: string` for this column."
         case .nullElement:
             "The array holds a NULL, which the graph's lists cannot. "
-                + "Choose `as: string` for this column, or correct the row."
+                + "Choose `as: string` for this column."
         case .severalDimensions:
             "The array has several dimensions, and the graph's lists have one. "
-                + "Choose `as: string` for this column, or correct the row."
+                + "Choose `as: string` for this column."
         }
     }
 }

@@ -59,16 +59,12 @@ extension ValueConversion {
         }
     }
 
-    /// Encodes an element that holds quotes or backslashes: only what goes over as its own text does, and `\\x…`.
+    /// Encodes an element that holds quotes or backslashes: only what goes over as its own text does.
     private func encodeEscaped(
         _ content: RawSpan, escapes: Int, into out: inout PackStreamBuffer
     ) throws(ValueError) {
         switch source {
         case .text, .bpchar, .char, .jsonb: break
-        case .bytea:
-            // `\\x01ff`: the backslash before the backslash is the only one of the hexadecimal form.
-            guard escapes == 1, content.byte(at: 0) == UInt8(ascii: "\\") else { throw ValueError(.malformed) }
-            return try encodeScalar(content.extracting(1..<content.byteCount), isBinary: false, into: &out)
         default: throw ValueError(.malformed)
         }
         var end = content.byteCount

@@ -1,0 +1,82 @@
+// Part of Lockstep. See LICENSE.
+
+public import Apply
+internal import Bolt
+internal import Capture
+public import PostgreSQL
+internal import Threading
+
+/// How a pipeline stands, read from both servers: nothing of it needs the running process.
+public struct PipelineStatus: Sendable {
+    public enum Phase: String, Sendable {
+        /// No checkpoint in the graph yet.
+        case new
+        case snapshot
+        /// Following the stream: somebody reads the slot.
+        case streaming
+        /// Nobody reads the slot.
+        case stopped
+    }
+
+    public var phase: Phase
+    public var checkpoint: Checkpoint?
+    public var currentLSN: LSN
+    public var confirmedLSN: LSN?
+    /// Bytes of WAL between the checkpoint and the current end.
+    public var lagBytes: UInt64
+    /// Seconds between the commit of the last transaction applied and now; 0 where the graph has reached the current end.
+    public var lagSeconds: Double
+    /// WAL that PostgreSQL keeps for the slot.
+    public var retainedWALBytes: Int64
+    public var walStatus: String?
+    public var activePID: Int32?
+    /// Row changes a second, where two readings were asked for.
+    public var changesPerSecond: Double?
+
+    /// Reads both sides.
+    ///
+    /// - Parameter interval: Time between two readings, for the rate; nil reads once.
+    public static func read(_ settings: PipelineSettings, rateOver interval: Duration?) async throws(PipelineError) -> Self {
+        try await DedicatedThread.run(name: "status") { () throws(PipelineError) in
+            let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
+            let graph = try GraphConnection.open(settings.graph, StopSignal())
+            defer { graph.close() }
+            var status = try once(settings, source, graph)
+            guard let interval, let first = status.checkpoint else { return status }
+            let began = MonotonicTime.now
+            _ = StopSignal().sleep(for: interval)
+            status = try once(settings, source, graph)
+            let seconds = (MonotonicTime.now - began) / .seconds(1)
+            status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
+            return status
+        }
+    }
+
+    private static func once(
+        _ settings: PipelineSettings, _ source: PostgresConnection, _ graph: BoltChannel
+    ) throws(PipelineError) -> Self {
+        let checkpoint = try apply { () throws(ApplyError) in
+            try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
+        }
+        let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+        let now = try postgres { () throws(PostgresError) in
+            try source.query(
+                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, "
+                    + "(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint")
+        }.first
+        let current = now?[0].flatMap(LSN.init) ?? .zero
+        var phase = Phase.new
+        if let checkpoint {
+            phase = checkpoint.phase == .snapshot ? .snapshot : slot?.activePID == nil ? .stopped : .streaming
+        }
+        let lag = checkpoint.map { current.distance(from: $0.lsn) } ?? 0
+        var seconds = 0.0
+        if lag > 0, let checkpoint, checkpoint.commitTime > 0, let time = now?[1].flatMap({ Int64($0) }) {
+            seconds = max(0, Double(time - checkpoint.commitTime) / 1_000_000)
+        }
+        return PipelineStatus(
+            phase: phase, checkpoint: checkpoint, currentLSN: current, confirmedLSN: slot?.confirmedFlushLSN,
+            lagBytes: lag, lagSeconds: seconds, retainedWALBytes: slot?.retainedBytes ?? 0,
+            walStatus: slot?.walStatus, activePID: slot?.activePID)
+    }
+}

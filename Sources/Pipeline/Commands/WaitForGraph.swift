@@ -1,0 +1,66 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+internal import Capture
+public import PostgreSQL
+public import Threading
+
+/// Waits until the graph has reached a position of the WAL: read your writes (R29).
+///
+/// The slot is confirmed only up to a checkpoint that the graph has acknowledged. So PostgreSQL alone can tell, and no
+/// running process is asked.
+public final class WaitForGraph {
+    private static let interval: Duration = .milliseconds(20)
+
+    private let settings: PipelineSettings
+    private let source: PostgresConnection
+    private let stop: StopSignal
+
+    public init(_ settings: PipelineSettings, stop: StopSignal) throws(PipelineError) {
+        self.settings = settings
+        self.stop = stop
+        source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
+    }
+
+    /// The end of what is committed now.
+    public func currentLSN() throws(PipelineError) -> LSN {
+        let row = try postgres { () throws(PostgresError) in
+            try source.query(
+                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END")
+        }.first
+        return row?[0].flatMap(LSN.init) ?? .zero
+    }
+
+    /// Blocks the calling thread until the graph has reached `lsn`.
+    ///
+    /// - Returns: False when `timeout` has passed before that.
+    public func wait(for lsn: LSN, timeout: Duration) throws(PipelineError) -> Bool {
+        let deadline = MonotonicTime.after(timeout)
+        while true {
+            let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+            guard let slot else {
+                throw PipelineError(
+                    "the replication slot is gone", "\(settings.source): \"\(settings.slot)\"",
+                    remedy: "Start the pipeline with `lockstep run` first.")
+            }
+            if let confirmed = slot.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
+            if MonotonicTime.now >= deadline { return false }
+            guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
+        }
+    }
+
+    /// A slot's first position is its consistent point, which the graph has reached only when the snapshot is in.
+    private var hasSeenStreaming = false
+
+    private func isStreaming() throws(PipelineError) -> Bool {
+        if hasSeenStreaming { return true }
+        let graph = try GraphConnection.open(settings.graph, stop)
+        defer { graph.close() }
+        let checkpoint = try apply { () throws(ApplyError) in
+            try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
+        }
+        hasSeenStreaming = checkpoint?.phase == .streaming
+        return hasSeenStreaming
+    }
+}

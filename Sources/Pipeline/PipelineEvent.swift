@@ -1,0 +1,19 @@
+// Part of Lockstep. See LICENSE.
+
+public import Apply
+public import PostgreSQL
+
+/// What a running pipeline tells whoever watches it. Carries names, counts and positions, never row values.
+public enum PipelineEvent: Sendable {
+    case connected(source: String, graph: String)
+    case created(String)
+    case snapshotStarted(tables: Int, rows: Int64, at: LSN)
+    /// Totals over both passes, and the table that was read last.
+    case snapshotProgress(done: Int64, total: Int64, table: String)
+    case snapshotFinished(rows: Int64, seconds: Double)
+    case streaming(from: LSN, binary: Bool)
+    case progress(Checkpoint)
+    case retrying(PipelineError, seconds: Double)
+    case warning(String)
+    case stopped(Checkpoint?)
+}

@@ -1,0 +1,47 @@
+// Part of Lockstep. See LICENSE.
+
+public import Bolt
+public import Mapping
+public import PostgreSQL
+
+/// One source, one graph, one mapping: everything that a command needs to know, checked.
+public struct PipelineSettings: Sendable {
+    public var name: String
+    public var source: PostgresConfiguration
+    public var graph: BoltConfiguration
+    public var slot: String
+    public var publication: String
+    public var limits = BatchLimits()
+    /// Tables that the first read reads at a time.
+    public var snapshotReaders = 4
+
+    public init(
+        name: String, source: PostgresConfiguration, graph: BoltConfiguration, slot: String, publication: String
+    ) {
+        self.name = name
+        self.source = source
+        self.graph = graph
+        self.slot = slot
+        self.publication = publication
+    }
+
+    /// The settings of a mapping file.
+    public init(_ file: MappingFile) throws(PipelineError) {
+        do throws(PostgresError) {
+            source = try PostgresConfiguration(file.source.url.revealed)
+        } catch {
+            throw PipelineError("source.url of \(file.file) cannot be used", error.description)
+        }
+        do throws(BoltError) {
+            graph = try BoltConfiguration(url: file.graph.url.revealed, password: file.graph.password.flatMap { $0.isEmpty ? nil : $0.revealed })
+            graph.userAgent = "lockstep/\(LockstepVersion.text)"
+        } catch {
+            throw PipelineError("graph.url of \(file.file) cannot be used", error.description)
+        }
+        name = file.pipeline
+        slot = file.source.slot
+        publication = file.source.publication
+        limits.rows = file.batch.rows
+        limits.bytes = file.batch.bytes
+    }
+}

@@ -1,0 +1,153 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+internal import Capture
+public import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// Makes, prints and removes what a pipeline needs on both sides.
+public struct PipelineSetup: Sendable {
+    private let settings: PipelineSettings
+    private let file: MappingFile
+
+    public init(settings: PipelineSettings, file: MappingFile) {
+        self.settings = settings
+        self.file = file
+    }
+
+    /// The SQL that prepares PostgreSQL, for somebody with the rights to read and run: publication, a role that can do
+    /// just what is needed, the schema `lockstep`.
+    public func sql() async throws(PipelineError) -> String {
+        try await DedicatedThread.run(name: "setup") { () throws(PipelineError) in
+            let source = try connectSource()
+            let database = try postgres { () throws(PostgresError) in
+                try source.query("SELECT current_database()").first?[0] ?? ""
+            }
+            return script(try plan(source), database: database)
+        }
+    }
+
+    /// Makes what is missing: publication, slot and schema in PostgreSQL, constraints in the graph.
+    ///
+    /// - Returns: What was made, in words; empty where everything was there.
+    public func apply() async throws(PipelineError) -> [String] {
+        try await DedicatedThread.run(name: "setup") { () throws(PipelineError) in
+            var made: [String] = []
+            let note: (PipelineEvent) -> Void = { if case .created(let what) = $0 { made.append(what) } }
+            let source = try connectSource()
+            let plan = try plan(source)
+            try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: true, note)
+            made += try makeSchema(source)
+            made += try makeSlot(source)
+            let graph = try GraphConnection.open(settings.graph, StopSignal())
+            defer { graph.close() }
+            try GraphSetup(mapping: plan.mapping).createConstraints(graph, note)
+            return made
+        }
+    }
+
+    /// Removes slot, publication and the checkpoint; with `data`, what the mapping made in the graph too. The user's
+    /// tables are not touched.
+    ///
+    /// - Returns: What was removed, in words.
+    public func remove(data: Bool) async throws(PipelineError) -> [String] {
+        try await DedicatedThread.run(name: "teardown") { () throws(PipelineError) in
+            var removed: [String] = []
+            let source = try connectSource()
+            let graph = try GraphConnection.open(settings.graph, StopSignal())
+            defer { graph.close() }
+            let plan = try plan(source)
+            let isThere = try postgres { () throws(PostgresError) in
+                try ReplicationSlots.find(settings.slot, source)
+            } != nil
+            try SourceSetup(settings: settings, plan: plan).dropSlot(source) { _ in }
+            if isThere { removed.append("slot \(settings.slot)") }
+            try postgres { () throws(PostgresError) in
+                try source.execute("DROP PUBLICATION IF EXISTS \(QualifiedName.quoted(settings.publication))")
+                if try hasSchema(source) {
+                    _ = try source.query("DELETE FROM lockstep.pipeline WHERE name = $1", [settings.name])
+                }
+            }
+            removed.append("publication \(settings.publication)")
+            let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
+            if data {
+                try GraphSetup(mapping: plan.mapping).wipe(writer, expecting: nil)
+                removed.append("nodes and relationships of the mapping")
+            }
+            try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
+            removed.append("checkpoint of \(settings.name)")
+            return removed
+        }
+    }
+
+    // MARK: Steps
+
+    private func connectSource() throws(PipelineError) -> PostgresConnection {
+        try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
+    }
+
+    private func plan(_ source: PostgresConnection) throws(PipelineError) -> Plan {
+        try PipelinePlan.make(file, source)
+    }
+
+    private func hasSchema(_ source: PostgresConnection) throws(PostgresError) -> Bool {
+        try source.query("SELECT to_regclass('lockstep.pipeline') IS NOT NULL").first?[0] == "t"
+    }
+
+    private static let schemaSQL = """
+        CREATE SCHEMA IF NOT EXISTS lockstep;
+        CREATE TABLE IF NOT EXISTS lockstep.pipeline (
+            name text PRIMARY KEY,
+            slot text NOT NULL,
+            publication text NOT NULL,
+            set_up_at timestamptz NOT NULL DEFAULT now());
+        COMMENT ON SCHEMA lockstep IS 'Kept by Lockstep, which derives a graph from this database. Never replicated.';
+        """
+
+    private func makeSchema(_ source: PostgresConnection) throws(PipelineError) -> [String] {
+        try postgres { () throws(PostgresError) in
+            let isThere = try hasSchema(source)
+            if !isThere { try source.execute(Self.schemaSQL) }
+            _ = try source.query(
+                "INSERT INTO lockstep.pipeline (name, slot, publication) VALUES ($1, $2, $3) "
+                    + "ON CONFLICT (name) DO UPDATE SET slot = excluded.slot, publication = excluded.publication",
+                [settings.name, settings.slot, settings.publication])
+            return isThere ? [] : ["schema lockstep"]
+        }
+    }
+
+    /// Reserves the slot. The first `run` makes it anew: only then does its snapshot exist.
+    private func makeSlot(_ source: PostgresConnection) throws(PipelineError) -> [String] {
+        let found = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+        if found != nil { return [] }
+        _ = try postgres { () throws(PostgresError) in
+            try source.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [settings.slot])
+        }
+        return ["slot \(settings.slot)"]
+    }
+
+    private func script(_ plan: Plan, database: String) -> String {
+        let role = "lockstep"
+        let schemas = Set(plan.mapping.tables.map(\.schema)).sorted()
+        var lines = [
+            "-- What the pipeline \"\(settings.name)\" needs in PostgreSQL. Run as the owner of the tables or a superuser.",
+            "-- wal_level has to be logical (ALTER SYSTEM SET wal_level = 'logical'; then restart).",
+            "",
+            "-- A role that can read the mapped tables and follow the stream, and nothing else.",
+            "CREATE ROLE \(role) LOGIN REPLICATION;  -- then: \\password \(role)",
+            "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(database)) TO \(role);",
+        ]
+        for schema in schemas { lines.append("GRANT USAGE ON SCHEMA \(QualifiedName.quoted(schema)) TO \(role);") }
+        lines.append("GRANT SELECT ON \(plan.mapping.tables.map(\.sql).joined(separator: ", ")) TO \(role);")
+        lines += ["", "-- The changes to follow.", plan.publicationStatement + ";"]
+        lines += [
+            "", "-- What Lockstep keeps in PostgreSQL.", Self.schemaSQL,
+            "GRANT USAGE ON SCHEMA lockstep TO \(role);",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA lockstep TO \(role);",
+            "", "-- The slot \"\(settings.slot)\" is made by `lockstep run`, with the snapshot that it starts from.",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}

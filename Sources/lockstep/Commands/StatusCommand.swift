@@ -1,0 +1,82 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+internal import Mapping
+internal import Pipeline
+internal import PostgreSQL
+
+enum StatusCommand: Command {
+    static let name = "status"
+    static let summary = "shows phase, checkpoint, lag and rate"
+    static let synopsis = "[-c FILE] [--json]"
+    static let details = """
+        Reads both servers; the running process is not asked. The rate is measured over half a second.
+
+          -c FILE   the mapping file (default lockstep.yaml)
+          --json    for machines
+        """
+    static let options: Set<String> = ["config"]
+    static let flags: Set<String> = ["json"]
+
+    static func run(_ arguments: Arguments) async throws -> ExitCode {
+        let project = try Project(arguments)
+        let status = try await PipelineStatus.read(project.settings, rateOver: .milliseconds(500))
+        if arguments.has("json") {
+            Terminal.out(json(status, pipeline: project.settings.name))
+        } else {
+            for (name, value) in rows(status, project.settings) { Terminal.out(name.padded(to: 18) + value) }
+        }
+        return .success
+    }
+
+    private static func rows(_ status: PipelineStatus, _ settings: PipelineSettings) -> [(String, String)] {
+        var rows = [
+            ("pipeline", settings.name), ("source", settings.source.description),
+            ("graph", settings.graph.description), ("phase", status.phase.rawValue),
+        ]
+        if let checkpoint = status.checkpoint {
+            rows += [
+                ("checkpoint", "\(checkpoint.lsn)"),
+                ("lag", "\(bytes(Int64(clamping: status.lagBytes))), \(RunDisplay.fixed(status.lagSeconds, 3)) s"),
+                ("applied", "\(checkpoint.changes) rows in \(checkpoint.transactions) transactions"),
+            ]
+        }
+        if let rate = status.changesPerSecond { rows.append(("rate", "\(RunDisplay.fixed(rate, 0)) rows/s")) }
+        if let confirmed = status.confirmedLSN {
+            rows.append(("slot", "\(settings.slot), confirmed \(confirmed), \(status.walStatus ?? "?")"))
+            rows.append(("retained WAL", bytes(status.retainedWALBytes)))
+        } else {
+            rows.append(("slot", "\(settings.slot) does not exist"))
+        }
+        return rows
+    }
+
+    private static func json(_ status: PipelineStatus, pipeline: String) -> String {
+        let checkpoint = status.checkpoint
+        return JSONText.object([
+            ("pipeline", .string(pipeline)),
+            ("phase", .string(status.phase.rawValue)),
+            ("checkpoint", checkpoint.map { .string($0.lsn.description) } ?? .null),
+            ("currentLsn", .string(status.currentLSN.description)),
+            ("confirmedLsn", status.confirmedLSN.map { .string($0.description) } ?? .null),
+            ("lagBytes", .number(Int(clamping: status.lagBytes))),
+            ("lagSeconds", .decimal(status.lagSeconds)),
+            ("rowsApplied", .number(Int(checkpoint?.changes ?? 0))),
+            ("transactionsApplied", .number(Int(checkpoint?.transactions ?? 0))),
+            ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
+            ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
+            ("walStatus", status.walStatus.map { .string($0) } ?? .null),
+            ("activePid", status.activePID.map { .number(Int($0)) } ?? .null),
+        ]).text()
+    }
+
+    private static func bytes(_ count: Int64) -> String {
+        var value = Double(count)
+        for unit in ["bytes", "kB", "MB", "GB"] {
+            if value < 1024 || unit == "GB" { return "\(RunDisplay.fixed(value, unit == "bytes" ? 0 : 1)) \(unit)" }
+            value /= 1024
+        }
+        return ""
+    }
+}

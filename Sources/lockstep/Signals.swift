@@ -1,0 +1,52 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Threading
+
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// SIGINT and SIGTERM as stop signals.
+///
+/// Handlers that write to a pipe, not `sigwait`: the main thread of a Swift program ends in dispatch's `sigsuspend`, which
+/// takes every signal whatever was blocked before.
+enum Signals {
+    private static let arrived = Wakeup()
+
+    /// A closed reader is to be an error of `write`, not the end of the process.
+    static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+
+    /// The first signal from now on becomes `stop`, the second, or four and a half seconds, `abandon`.
+    static func forward(to stop: StopSignal, abandon: StopSignal) {
+        unsafe descriptorOfHandler = arrived.writableDescriptor
+        for number in [SIGINT, SIGTERM] { _ = signal(number, handleSignal) }
+        Task {
+            await DedicatedThread.run(name: "signals") {
+                _ = Poll.wait(descriptor: -1, for: [], wakeups: [arrived])
+                arrived.drain()
+                stop.stop()
+                _ = Poll.wait(descriptor: -1, for: [], wakeups: [arrived], deadline: .after(.milliseconds(4500)))
+                abandon.stop()
+            }
+        }
+    }
+
+    static func exit(_ code: ExitCode) -> Never {
+        #if canImport(Glibc)
+        Glibc.exit(code.rawValue)
+        #else
+        Darwin.exit(code.rawValue)
+        #endif
+    }
+}
+
+// Written once before the handlers are set, read only by them.
+nonisolated(unsafe) private var descriptorOfHandler: Int32 = -1
+
+/// Nothing but `write`, which may be called in a handler.
+private func handleSignal(_ number: Int32) {
+    var byte: UInt8 = 1
+    _ = unsafe write(descriptorOfHandler, &byte, 1)
+}

@@ -1,0 +1,269 @@
+// Part of Lockstep. See LICENSE.
+
+import Bolt
+import Mapping
+import PostgreSQL
+import Testing
+
+@testable import Apply
+
+/// Changes as the stream would bring them, by text tuples, and what the encoder makes of them.
+private struct Scene {
+    static let mapping: GraphMapping = {
+        func property(_ column: String, _ property: String, _ conversion: ValueConversion) -> PropertyMapping {
+            PropertyMapping(column: column, property: property, conversion: conversion, columnType: "")
+        }
+        let int = ValueConversion(source: .int4, target: .integer)
+        let text = ValueConversion(source: .text, target: .string)
+        let order = NodeMapping(
+            table: QualifiedName(schema: "public", name: "orders"), labels: ["Order"],
+            key: [property("id", "id", int)],
+            properties: [property("note", "note", text), property("body", "body", text)],
+            references: [
+                ReferenceMapping(
+                    type: "CUSTOMER",
+                    target: RelationshipEnd(label: "Customer", key: [property("customer", "id", int)]))
+            ])
+        let customer = NodeMapping(
+            table: QualifiedName(schema: "public", name: "customers"), labels: ["Customer"],
+            key: [property("id", "id", int)], properties: [], references: [])
+        let tag = JoinMapping(
+            table: QualifiedName(schema: "public", name: "order_tags"), type: "TAG",
+            from: RelationshipEnd(label: "Order", key: [property("order_id", "id", int)]),
+            to: RelationshipEnd(label: "Customer", key: [property("customer_id", "id", int)]),
+            properties: [property("weight", "weight", text)])
+        return GraphMapping(pipeline: "test", nodes: [order, customer], joins: [tag])
+    }()
+
+    enum Value: ExpressibleByStringLiteral, ExpressibleByNilLiteral, ExpressibleByIntegerLiteral {
+        case text(String), null, unchanged
+        init(stringLiteral value: String) { self = .text(value) }
+        init(integerLiteral value: Int) { self = .text(String(value)) }
+        init(nilLiteral: ()) { self = .null }
+    }
+
+    let buffer = ChangeBuffer()
+
+    init() {
+        buffer.relations = [
+            Self.relation("orders", ["id", "note", "body", "customer"]), Self.relation("customers", ["id"]),
+            Self.relation("order_tags", ["order_id", "customer_id", "weight"]),
+        ]
+    }
+
+    static func relation(_ name: String, _ columns: [String]) -> Relation {
+        Relation(
+            oid: 1, name: QualifiedName(schema: "public", name: name), replicaIdentity: .default,
+            columns: columns.map { Relation.Column(name: $0, type: 25) })
+    }
+
+    private func tuple(_ values: [Value]) -> UInt32 {
+        let start = UInt32(buffer.fields.count)
+        for value in values {
+            switch value {
+            case .null: buffer.fields.append(.null)
+            case .unchanged: buffer.fields.append(Field(offset: 0, length: 0, kind: .unchanged))
+            case .text(let text):
+                buffer.fields.append(
+                    Field(offset: UInt32(buffer.bytes.count), length: UInt32(text.utf8.count), kind: .text))
+                buffer.bytes.append(contentsOf: text.utf8)
+            }
+        }
+        return start
+    }
+
+    func insert(_ relation: UInt32 = 0, _ new: Value...) {
+        buffer.changes.append(Change(kind: .insert, relation: relation, newStart: tuple(new)))
+    }
+
+    func update(_ relation: UInt32 = 0, key: [Value]? = nil, full: [Value]? = nil, _ new: Value...) {
+        let old = (key ?? full).map { tuple($0) }
+        buffer.changes.append(
+            Change(
+                kind: .update, old: key != nil ? .key : full != nil ? .full : .none, relation: relation,
+                oldStart: old ?? 0, newStart: tuple(new)))
+    }
+
+    func delete(_ relation: UInt32 = 0, key: Value...) {
+        buffer.changes.append(Change(kind: .delete, old: .key, relation: relation, oldStart: tuple(key)))
+    }
+
+    func truncate(_ relation: UInt32) { buffer.changes.append(Change(kind: .truncate, relation: relation)) }
+
+    /// Each statement's kind and its rows, in order: `upsert Order [[1, "a"]]`.
+    func encoded() throws -> [String] {
+        try BatchEncoder(mapping: Self.mapping).encode(buffer, 0..<buffer.changes.count).map { statement in
+            var reader = PackStreamReader(statement.rows.bytes)
+            let rows = try (0..<statement.rowCount).map { _ in try reader.readValue() }
+            return Self.kind(of: statement.text) + " " + Self.text(.list(rows))
+        }
+    }
+
+    private static func kind(of text: String) -> String {
+        let node = mapping.nodes[0]
+        let join = mapping.joins[0]
+        let known: [(String, String)] = [
+            (node.upsertStatement(properties: [0, 1]), "upsert"), (node.upsertStatement(properties: [0]), "upsert-note"),
+            (node.moveStatement(), "move"), (node.deleteStatement(), "delete"), (node.truncateStatement(), "truncate"),
+            (node.staleStatement(reference: node.references[0]), "stale"),
+            (node.referenceStatement(reference: node.references[0]), "reference"),
+            (mapping.nodes[1].upsertStatement(properties: []), "customer"),
+            (mapping.nodes[1].deleteStatement(), "delete-customer"),
+            (join.upsertStatement(properties: [0]), "tag"), (join.upsertStatement(properties: []), "tag-key"),
+            (join.deleteStatement(), "untag"), (join.moveStatement(), "move-tag"),
+        ]
+        return known.first { $0.0 == text }?.1 ?? text
+    }
+
+    private static func text(_ value: BoltValue) -> String {
+        switch value {
+        case .list(let values): "[" + values.map(text).joined(separator: ",") + "]"
+        case .string(let string): string
+        case .integer(let number): String(number)
+        case .null: "null"
+        default: "\(value)"
+        }
+    }
+}
+
+@Suite struct BatchEncoderTests {
+    @Test func `an insert makes the node and its relationship and looks for no stale one`() throws {
+        let scene = Scene()
+        scene.insert(0, 1, "a", "b", 7)
+        #expect(try scene.encoded() == ["upsert [[1,a,b]]", "reference [[1,7]]"])
+    }
+
+    @Test func `an update replaces the relationship, and null only removes it`() throws {
+        let scene = Scene()
+        scene.update(0, 1, "a", "b", 7)
+        scene.update(0, 2, "a", nil, nil)
+        #expect(
+            try scene.encoded() == ["upsert [[1,a,b],[2,a,null]]", "stale [[1,7],[2,null]]", "reference [[1,7]]"])
+    }
+
+    @Test func `an update whose full old tuple shows the same foreign key costs no relationship work`() throws {
+        let scene = Scene()
+        scene.update(0, full: [1, "x", "b", 7], 1, "a", "b", 7)
+        #expect(try scene.encoded() == ["upsert [[1,a,b]]"])
+    }
+
+    @Test func `several changes of one row count as the last`() throws {
+        let scene = Scene()
+        scene.insert(0, 1, "a", "b", 7)
+        scene.update(0, 1, "c", .unchanged, 8)
+        scene.insert(0, 2, "x", "y", nil)
+        scene.delete(0, key: 2, nil, nil, nil)
+        #expect(try scene.encoded() == ["upsert [[1,c,b]]", "reference [[1,8]]", "delete [[2]]"])
+    }
+
+    @Test func `unchanged TOAST goes to a statement without that column`() throws {
+        let scene = Scene()
+        scene.update(0, full: [1, "x", .unchanged, 7], 1, "a", .unchanged, 7)
+        scene.update(0, 2, "a", .unchanged, nil)
+        #expect(try scene.encoded() == ["upsert-note [[1,a],[2,a]]", "stale [[2,null]]"])
+    }
+
+    @Test func `a full old tuple fills in what the new one leaves out`() throws {
+        let scene = Scene()
+        scene.update(0, full: [1, "x", "body", 7], 1, "a", .unchanged, 7)
+        #expect(try scene.encoded() == ["upsert [[1,a,body]]"])
+    }
+
+    @Test func `a row deleted and inserted again keeps no old relationship`() throws {
+        let scene = Scene()
+        scene.delete(0, key: 1, nil, nil, nil)
+        scene.insert(0, 1, "a", "b", nil)
+        #expect(try scene.encoded() == ["upsert [[1,a,b]]", "stale [[1,null]]"])
+    }
+
+    @Test func `a changed key moves the node`() throws {
+        let scene = Scene()
+        scene.update(0, key: [1, nil, nil, nil], 2, "a", "b", 7)
+        #expect(
+            try scene.encoded() == ["move [[1,2]]", "upsert [[2,a,b]]", "stale [[2,7]]", "reference [[2,7]]"])
+    }
+
+    @Test func `a chain of key changes is one move and a swap is two`() throws {
+        let scene = Scene()
+        scene.update(0, key: [1, nil, nil, nil], 9, "a", "b", nil)
+        scene.update(0, key: [2, nil, nil, nil], 1, "c", "d", nil)
+        scene.update(0, key: [9, nil, nil, nil], 2, "a", "b", nil)
+        #expect(
+            try scene.encoded() == [
+                "move [[1,2],[2,1]]", "upsert [[1,c,d],[2,a,b]]", "stale [[1,null],[2,null]]",
+            ])
+    }
+
+    @Test func `a key change of a row that is new in the batch moves nothing`() throws {
+        let scene = Scene()
+        scene.insert(0, 1, "a", "b", nil)
+        scene.update(0, key: [1, nil, nil, nil], 2, "a", "b", nil)
+        #expect(try scene.encoded() == ["upsert [[2,a,b]]"])
+    }
+
+    @Test func `a key change onto a key that was deleted waits for the deletion`() throws {
+        let scene = Scene()
+        scene.delete(0, key: 2, nil, nil, nil)
+        scene.update(0, key: [1, nil, nil, nil], 2, "a", .unchanged, nil)
+        #expect(
+            try scene.encoded() == ["delete [[2]]", "move [[1,2]]", "upsert-note [[2,a]]", "stale [[2,null]]"])
+    }
+
+    @Test func `nodes come before relationships and deletions last, whatever the order of the tables`() throws {
+        let scene = Scene()
+        scene.delete(2, key: 3, 4, nil)
+        scene.insert(2, 1, 7, "w")
+        scene.delete(1, key: 5)
+        scene.insert(0, 1, "a", "b", 7)
+        scene.insert(1, 7)
+        #expect(
+            try scene.encoded() == [
+                "upsert [[1,a,b]]", "customer [[7]]", "reference [[1,7]]", "tag [[1,7,w]]", "untag [[3,4]]",
+                "delete-customer [[5]]",
+            ])
+    }
+
+    @Test func `a join row whose key changes is deleted and made anew`() throws {
+        let scene = Scene()
+        scene.update(2, key: [1, 7, nil], 1, 8, "w")
+        #expect(try scene.encoded() == ["tag [[1,8,w]]", "untag [[1,7]]"])
+    }
+
+    @Test func `a join row whose key changes takes along what the stream leaves out`() throws {
+        let scene = Scene()
+        scene.update(2, key: [1, 7, nil], 1, 8, .unchanged)
+        #expect(try scene.encoded() == ["move-tag [[1,7,1,8]]", "tag-key [[1,8]]", "untag [[1,7]]"])
+    }
+
+    @Test func `a truncation stands between what was before and after it`() throws {
+        let scene = Scene()
+        scene.insert(0, 1, "a", "b", nil)
+        scene.truncate(0)
+        scene.insert(0, 2, "c", "d", nil)
+        #expect(try scene.encoded() == ["upsert [[1,a,b]]", "truncate []", "upsert [[2,c,d]]"])
+    }
+
+    @Test func `equal keys of two tables are two rows`() throws {
+        let scene = Scene()
+        scene.insert(0, 1, "a", "b", nil)
+        scene.delete(1, key: 1)
+        #expect(try scene.encoded() == ["upsert [[1,a,b]]", "delete-customer [[1]]"])
+    }
+
+    @Test func `ten thousand rows go in statements of at most five thousand`() throws {
+        let scene = Scene()
+        for id in 0..<10_001 { scene.insert(1, .text(String(id))) }
+        let statements = try BatchEncoder(mapping: Scene.mapping)
+            .encode(scene.buffer, 0..<scene.buffer.changes.count)
+        #expect(statements.map(\.rowCount) == [5000, 5000, 1])
+    }
+
+    @Test func `a missing column stops with table and column`() throws {
+        let buffer = ChangeBuffer()
+        buffer.relations = [Scene.relation("customers", ["name"])]
+        buffer.changes = [Change(kind: .insert, relation: 0)]
+        let error = #expect(throws: ApplyError.self) { try BatchEncoder(mapping: Scene.mapping).encode(buffer, 0..<1) }
+        #expect(error?.kind == .schemaChanged)
+        #expect(error?.description.contains("table public.customers") == true)
+    }
+}
