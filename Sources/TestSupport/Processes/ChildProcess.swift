@@ -118,7 +118,8 @@ extension ChildProcess {
     /// - Throws: ``TestSupportError`` with its output when it fails or takes longer than `limit`.
     @discardableResult
     public static func run(
-        _ command: [String], environment: [String: String] = [:], input: Input = .null, within limit: Duration = .seconds(120)
+        _ command: [String], environment: [String: String] = [:], input: Input = .null,
+        within limit: Duration = .seconds(120)
     ) async throws -> String {
         let (child, files) = try start(command, environment: environment, input: input)
         defer { files.remove() }
