@@ -1,20 +1,22 @@
 // Part of Lockstep. See LICENSE.
 
 /// A JSON value to print. Objects keep the order of their members.
-enum JSONText {
+package enum JSONText {
     case null
     case bool(Bool)
     case number(Int)
+    case decimal(Double)
     case string(String)
     case array([JSONText])
     case object([(String, JSONText)])
 
     /// Indented by two; what holds no other array or object stands on one line.
-    func text(indent: Int = 0) -> String {
+    package func text(indent: Int = 0) -> String {
         switch self {
         case .null: return "null"
         case .bool(let value): return value ? "true" : "false"
         case .number(let value): return String(value)
+        case .decimal(let value): return value.isFinite ? "\(value)" : "null"
         case .string(let value): return Self.quoted(value)
         case .array(let items): return Self.bracketed("[", items.map { (nil, $0) }, "]", indent)
         case .object(let members): return Self.bracketed("{", members.map { ($0.0, $0.1) }, "}", indent)

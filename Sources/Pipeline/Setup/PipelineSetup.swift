@@ -25,7 +25,7 @@ public struct PipelineSetup: Sendable {
             let database = try postgres { () throws(PostgresError) in
                 try source.query("SELECT current_database()").first?[0] ?? ""
             }
-            return script(try mapping(source), database: database)
+            return script(try plan(source), database: database)
         }
     }
 
@@ -37,13 +37,13 @@ public struct PipelineSetup: Sendable {
             var made: [String] = []
             let note: (PipelineEvent) -> Void = { if case .created(let what) = $0 { made.append(what) } }
             let source = try connectSource()
-            let mapping = try mapping(source)
-            try SourceSetup(settings: settings, mapping: mapping).ensurePublication(source, mayAlter: true, note)
+            let plan = try plan(source)
+            try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: true, note)
             made += try makeSchema(source)
             made += try makeSlot(source)
-            let graph = try GraphConnection.open(settings.graph, StopSignal())
-            defer { graph.close() }
-            try GraphSetup(mapping: mapping).createConstraints(graph, note)
+            try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                try GraphSetup(mapping: plan.mapping).createConstraints(graph, note)
+            }
             return made
         }
     }
@@ -56,13 +56,11 @@ public struct PipelineSetup: Sendable {
         try await DedicatedThread.run(name: "teardown") { () throws(PipelineError) in
             var removed: [String] = []
             let source = try connectSource()
-            let graph = try GraphConnection.open(settings.graph, StopSignal())
-            defer { graph.close() }
-            let mapping = try mapping(source)
+            let plan = try plan(source)
             let isThere = try postgres { () throws(PostgresError) in
                 try ReplicationSlots.find(settings.slot, source)
             } != nil
-            try SourceSetup(settings: settings, mapping: mapping).dropSlot(source) { _ in }
+            try SourceSetup(settings: settings, plan: plan).dropSlot(source) { _ in }
             if isThere { removed.append("slot \(settings.slot)") }
             try postgres { () throws(PostgresError) in
                 try source.execute("DROP PUBLICATION IF EXISTS \(QualifiedName.quoted(settings.publication))")
@@ -71,12 +69,14 @@ public struct PipelineSetup: Sendable {
                 }
             }
             removed.append("publication \(settings.publication)")
-            let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
-            if data {
-                try GraphSetup(mapping: mapping).wipe(writer, expecting: nil)
-                removed.append("nodes and relationships of the mapping")
+            try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
+                if data {
+                    try GraphSetup(mapping: plan.mapping).wipe(writer, expecting: nil)
+                    removed.append("nodes and relationships of the mapping")
+                }
+                try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
             }
-            try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
             removed.append("checkpoint of \(settings.name)")
             return removed
         }
@@ -88,9 +88,8 @@ public struct PipelineSetup: Sendable {
         try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
     }
 
-    private func mapping(_ source: PostgresConnection) throws(PipelineError) -> GraphMapping {
-        let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
-        do throws(MappingError) { return try file.resolve(against: catalog) } catch { throw PipelineError(error) }
+    private func plan(_ source: PostgresConnection) throws(PipelineError) -> Plan {
+        try PipelinePlan.make(file, source)
     }
 
     private func hasSchema(_ source: PostgresConnection) throws(PostgresError) -> Bool {
@@ -129,9 +128,9 @@ public struct PipelineSetup: Sendable {
         return ["slot \(settings.slot)"]
     }
 
-    private func script(_ mapping: GraphMapping, database: String) -> String {
+    private func script(_ plan: Plan, database: String) -> String {
         let role = "lockstep"
-        let schemas = Set(mapping.tables.map(\.schema)).sorted()
+        let schemas = Set(plan.mapping.tables.map(\.schema)).sorted()
         var lines = [
             "-- What the pipeline \"\(settings.name)\" needs in PostgreSQL. Run as the owner of the tables or a superuser.",
             "-- wal_level has to be logical (ALTER SYSTEM SET wal_level = 'logical'; then restart).",
@@ -141,8 +140,8 @@ public struct PipelineSetup: Sendable {
             "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(database)) TO \(role);",
         ]
         for schema in schemas { lines.append("GRANT USAGE ON SCHEMA \(QualifiedName.quoted(schema)) TO \(role);") }
-        lines.append("GRANT SELECT ON \(mapping.tables.map(\.sql).joined(separator: ", ")) TO \(role);")
-        lines += ["", "-- The changes to follow.", SourceSetup(settings: settings, mapping: mapping).createPublicationSQL + ";"]
+        lines.append("GRANT SELECT ON \(plan.mapping.tables.map(\.sql).joined(separator: ", ")) TO \(role);")
+        lines += ["", "-- The changes to follow.", plan.publicationStatement + ";"]
         lines += [
             "", "-- What Lockstep keeps in PostgreSQL.", Self.schemaSQL,
             "GRANT USAGE ON SCHEMA lockstep TO \(role);",

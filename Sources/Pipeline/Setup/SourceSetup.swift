@@ -7,12 +7,7 @@ internal import PostgreSQL
 /// What PostgreSQL needs: the publication and the slot.
 struct SourceSetup {
     let settings: PipelineSettings
-    let mapping: GraphMapping
-
-    var createPublicationSQL: String {
-        "CREATE PUBLICATION \(QualifiedName.quoted(settings.publication)) FOR TABLE "
-            + mapping.tables.map(\.sql).joined(separator: ", ") + " WITH (publish_via_partition_root = true)"
-    }
+    let plan: Plan
 
     func addTablesSQL(_ tables: [QualifiedName]) -> String {
         "ALTER PUBLICATION \(QualifiedName.quoted(settings.publication)) ADD TABLE "
@@ -32,7 +27,7 @@ struct SourceSetup {
                     + "FROM pg_publication WHERE pubname = $1", [name])
         }.first
         guard let publication else {
-            try alter(createPublicationSQL, source)
+            try alter(plan.publicationStatement, source)
             return report(.created("publication \(name)"))
         }
         guard publication["pubviaroot"] == "t", publication["all_kinds"] == "t" else {
@@ -45,7 +40,7 @@ struct SourceSetup {
             try postgres { () throws(PostgresError) in
                 try source.query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", [name])
             }.map { QualifiedName(schema: $0["schemaname"] ?? "", name: $0["tablename"] ?? "") })
-        let missing = mapping.tables.filter { !present.contains($0) }
+        let missing = plan.mapping.tables.filter { !present.contains($0) }
         guard !missing.isEmpty else { return }
         guard mayAlter else {
             throw PipelineError(

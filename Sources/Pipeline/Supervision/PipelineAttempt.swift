@@ -20,6 +20,7 @@ final class PipelineAttempt: Sendable {
     /// Different in every attempt: our own lost transactions are fenced out like anybody's.
     private let owner = String(UInt64.random(in: .min ... .max), radix: 36)
     private let snapshotBegun = Atomic<Bool>(false)
+    private let progressed = Atomic<Bool>(false)
 
     init(
         settings: PipelineSettings, file: MappingFile, limits: BatchLimits, resnapshot: Bool,
@@ -36,9 +37,12 @@ final class PipelineAttempt: Sendable {
 
     var hasSnapshotBegun: Bool { snapshotBegun.load(ordering: .acquiring) }
 
+    /// The graph took something: what failed afterwards is a new failure, not the same one again.
+    var hasProgressed: Bool { progressed.load(ordering: .acquiring) }
+
     /// What the preparation found.
     private struct Start: Sendable {
-        var mapping: GraphMapping
+        var plan: Plan
         var checkpoint: Checkpoint?
         var systemIdentifier: String
         var rows: Int64
@@ -53,7 +57,7 @@ final class PipelineAttempt: Sendable {
             checkpoint = try await loadSnapshot(start)
         }
         if stop.isStopped { return report(.stopped(checkpoint)) }
-        checkpoint = try await followStream(start.mapping, from: checkpoint)
+        checkpoint = try await followStream(start.plan.mapping, from: checkpoint)
         report(.stopped(checkpoint))
     }
 
@@ -61,32 +65,31 @@ final class PipelineAttempt: Sendable {
 
     private func prepare() throws(PipelineError) -> Start {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
-        let graph = try GraphConnection.open(settings.graph, abandon)
-        defer { graph.close() }
+        return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try prepare(source, graph)
+        }
+    }
+
+    private func prepare(_ source: PostgresConnection, _ graph: BoltChannel) throws(PipelineError) -> Start {
         report(.connected(source: settings.source.description, graph: settings.graph.description))
 
-        let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
-        let mapping: GraphMapping
-        do throws(MappingError) {
-            mapping = try file.resolve(against: catalog)
-        } catch {
-            throw PipelineError(error)
-        }
+        let plan = try PipelinePlan.make(file, source)
+        let mapping = plan.mapping
         try GraphSetup(mapping: mapping).createConstraints(graph, report)
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
         let isFirst = checkpoint == nil || checkpoint?.phase == .snapshot || resnapshot
-        try SourceSetup(settings: settings, mapping: mapping).ensurePublication(source, mayAlter: isFirst, report)
+        try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
         let identifier = try postgres { () throws(PostgresError) in
             try source.query("SELECT system_identifier FROM pg_control_system()").first?[0] ?? ""
         }
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
-            sum + Int64(max(0, catalog.table(table)?.estimatedRows ?? 0))
+            sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
-        return Start(mapping: mapping, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows)
+        return Start(plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows)
     }
 
     /// The slot has to go on exactly where the graph stands.
@@ -121,10 +124,19 @@ final class PipelineAttempt: Sendable {
         }
     }
 
+    /// A writer of this attempt over a connection of its own, for the length of a call.
+    private func withWriter(_ body: (GraphWriter) throws(ApplyError) -> Void) throws(PipelineError) {
+        try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try apply { () throws(ApplyError) in
+                try body(GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
+            }
+        }
+    }
+
     // MARK: Snapshot
 
     private func loadSnapshot(_ start: Start) async throws(PipelineError) -> Checkpoint {
-        let mapping = start.mapping
+        let mapping = start.plan.mapping
         let snapshot = try await DedicatedThread.run(name: "snapshot-begin") { [self] () throws(PipelineError) in
             try beginSnapshot(start)
         }
@@ -137,12 +149,11 @@ final class PipelineAttempt: Sendable {
         ).run()
         let loaded = checkpoint
         checkpoint = try await DedicatedThread.run(name: "snapshot-end") { [self] () throws(PipelineError) in
-            let graph = try GraphConnection.open(settings.graph, abandon)
-            defer { graph.close() }
             var done = loaded
             done.phase = .streaming
-            let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
-            try apply { () throws(ApplyError) in try writer.write(done, expecting: loaded) }
+            let finished = done
+            try withWriter { writer throws(ApplyError) in try writer.write(finished, expecting: loaded) }
+            progressed.store(true, ordering: .releasing)
             return done
         }
         report(
@@ -167,18 +178,23 @@ final class PipelineAttempt: Sendable {
 
     private func beginSnapshot(_ start: Start) throws(PipelineError) -> HeldSnapshot {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
-        let graph = try GraphConnection.open(settings.graph, abandon)
-        defer { graph.close() }
-        let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
+        return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try beginSnapshot(
+                start, source, GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
+        }
+    }
 
+    private func beginSnapshot(
+        _ start: Start, _ source: PostgresConnection, _ writer: GraphWriter
+    ) throws(PipelineError) -> HeldSnapshot {
         // From here on the graph counts as unfinished, whatever happens to slot and data.
         var checkpoint = Checkpoint(phase: .snapshot, lsn: start.checkpoint?.lsn ?? .zero)
         checkpoint.systemIdentifier = start.systemIdentifier
         try apply { () throws(ApplyError) in try writer.write(checkpoint, expecting: start.checkpoint) }
         snapshotBegun.store(true, ordering: .releasing)
 
-        try SourceSetup(settings: settings, mapping: start.mapping).dropSlot(source, report)
-        try GraphSetup(mapping: start.mapping).wipe(writer, expecting: checkpoint)
+        try SourceSetup(settings: settings, plan: start.plan).dropSlot(source, report)
+        try GraphSetup(mapping: start.plan.mapping).wipe(writer, expecting: checkpoint)
         let held = try capture { () throws(CaptureError) in
             try SnapshotSource(settings.source, slot: settings.slot, stop: stop)
         }
@@ -220,10 +236,7 @@ final class PipelineAttempt: Sendable {
             group.addTask { [self] in
                 let outcome = await result { () async throws(PipelineError) in
                     try await DedicatedThread.run(name: "graph-writer") { [self] () throws(PipelineError) in
-                        let channel = try GraphConnection.open(settings.graph, abandon)
-                        defer { channel.close() }
-                        let writer = GraphWriter(channel: channel, pipeline: settings.name, owner: owner)
-                        try apply { () throws(ApplyError) in
+                        try withWriter { writer throws(ApplyError) in
                             try writer.run(queue, from: checkpoint, progress: progress, abandon: abandon)
                         }
                     }
@@ -244,6 +257,7 @@ final class PipelineAttempt: Sendable {
             }
             return outcomes
         }
+        if progress.checkpoint.lsn > checkpoint.lsn { progressed.store(true, ordering: .releasing) }
         for outcome in outcomes {
             if case .failure(let error) = outcome { throw error }
         }

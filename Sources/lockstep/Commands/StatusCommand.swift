@@ -52,7 +52,24 @@ enum StatusCommand: Command {
         return rows
     }
 
-    private static func json(_ status: PipelineStatus, pipeline: String) -> String { "{}" }
+    private static func json(_ status: PipelineStatus, pipeline: String) -> String {
+        let checkpoint = status.checkpoint
+        return JSONText.object([
+            ("pipeline", .string(pipeline)),
+            ("phase", .string(status.phase.rawValue)),
+            ("checkpoint", checkpoint.map { .string($0.lsn.description) } ?? .null),
+            ("currentLsn", .string(status.currentLSN.description)),
+            ("confirmedLsn", status.confirmedLSN.map { .string($0.description) } ?? .null),
+            ("lagBytes", .number(Int(clamping: status.lagBytes))),
+            ("lagSeconds", .decimal(status.lagSeconds)),
+            ("rowsApplied", .number(Int(checkpoint?.changes ?? 0))),
+            ("transactionsApplied", .number(Int(checkpoint?.transactions ?? 0))),
+            ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
+            ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
+            ("walStatus", status.walStatus.map { .string($0) } ?? .null),
+            ("activePid", status.activePID.map { .number(Int($0)) } ?? .null),
+        ]).text()
+    }
 
     private static func bytes(_ count: Int64) -> String {
         var value = Double(count)
