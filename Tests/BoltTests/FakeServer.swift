@@ -163,7 +163,7 @@ final class FakeConnection: Sendable {
     /// Reads the proposals and answers.
     func handshake(_ answer: [UInt8] = [0, 0, 8, 5]) throws {
         let proposals = try read(20)
-        guard proposals == Handshake.proposals else {
+        guard proposals == Handshake(newest: BoltVersion(6, 1)).proposals else {
             throw FakeServer.ScriptError(description: "unexpected proposals \(proposals)")
         }
         try send(answer)

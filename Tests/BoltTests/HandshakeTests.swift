@@ -41,15 +41,24 @@ import Testing
             "a range longer than the minors below", "000001FF 01 00FF0806 00", BoltVersion(6, 1), reply: "0000010600"),
     ]
 
+    private let handshake = Handshake(newest: BoltVersion(6, 1))
+
     @Test func `proposes the manifest, 5.8 to 5.0 and 4.4`() {
-        #expect(Handshake.proposals == hex("6060B017 000001FF 00080805 00000404 00000000"))
+        #expect(handshake.proposals == hex("6060B017 000001FF 00080805 00000404 00000000"))
+    }
+
+    @Test func `proposes nothing newer than wanted, and takes nothing newer`() {
+        let older = Handshake(newest: BoltVersion(5, 3))
+        #expect(older.proposals == hex("6060B017 00030305 00000404 00000000 00000000"))
+        #expect(throws: Handshake.Failure.notProposed(BoltVersion(5, 4))) { try older.answer(to: hex("00000405")) }
+        #expect(Handshake(newest: BoltVersion(4, 4)).proposals == hex("6060B017 00000404 00000000 00000000 00000000"))
     }
 
     @Test(arguments: vectors)
     func `ends in a version, with no byte read too many`(vector: Vector) throws {
-        #expect(try Handshake.answer(to: vector.answer) == .agreed(vector.version, reply: vector.reply))
+        #expect(try handshake.answer(to: vector.answer) == .agreed(vector.version, reply: vector.reply))
         for count in 0..<vector.answer.count {
-            guard case .needs(let more) = try Handshake.answer(to: Array(vector.answer[..<count])) else {
+            guard case .needs(let more) = try handshake.answer(to: Array(vector.answer[..<count])) else {
                 Issue.record("agreed after \(count) bytes")
                 continue
             }
@@ -67,6 +76,6 @@ import Testing
         ("000001FF FFFFFFFFFFFFFFFFFF", .malformed),
     ])
     func `fails with the reason`(digits: String, failure: Handshake.Failure) {
-        #expect(throws: failure) { try Handshake.answer(to: hex(digits)) }
+        #expect(throws: failure) { try handshake.answer(to: hex(digits)) }
     }
 }

@@ -28,6 +28,43 @@ struct `Against real servers` {
     }
 
     @Test(arguments: urls)
+    func `each version of the protocol works`(url: String) throws {
+        let best = try channel(url).server.version
+        var spoken: Set<BoltVersion> = []
+        for version in BoltVersion.supported where version <= best {
+            var configuration = try BoltConfiguration(url: url)
+            configuration.newestVersion = version
+            let channel = try BoltChannel(configuration)
+            spoken.insert(channel.server.version)
+            #expect(channel.server.version <= version)
+            // ArcadeDB takes and gives UTC in 4.4 too, without saying that it accepts the patch.
+            #expect(channel.server.usesUTC || channel.server.isArcadeDB)
+            let instant = BoltValue.dateTime(seconds: 1_700_000_000, nanoseconds: 5_000, offsetSeconds: 19_800)
+            channel.begin(timeout: .seconds(30), mode: .read)
+            channel.run("UNWIND $list AS x RETURN x", ["list": [instant, "text", 1]])
+            channel.pull(2)
+            channel.discard()
+            channel.commit()
+            try channel.flush()
+            var records: [[BoltValue]] = []
+            while channel.pendingResponses > 0 {
+                switch try channel.receive() {
+                case .record(let values): records.append(values)
+                case .failure(let failure): Issue.record("\(channel.server.version): \(failure)")
+                case .success, .ignored: break
+                }
+            }
+            #expect(records == [[instant], ["text"]])
+            #expect(channel.lastBookmark?.isEmpty == false)
+            let error = #expect(throws: BoltError.self) { try channel.query("RETURN nothing") }
+            #expect(error?.kind == .server)
+            #expect(try channel.query("RETURN 1").rows == [[1]])
+        }
+        #expect(spoken.isSuperset(of: [BoltVersion(4, 4), BoltVersion(5, 0), BoltVersion(5, 4)]))
+        #expect(spoken.contains(best))
+    }
+
+    @Test(arguments: urls)
     func `a pipelined transaction of raw rows is written and read back`(url: String) throws {
         let channel = try channel(url)
         try channel.query("MATCH (n:BoltRows) DETACH DELETE n")

@@ -5,14 +5,15 @@ internal import Threading
 extension BoltChannel {
     /// Agrees on a version. A reply to the server's manifest is left to be sent together with the login.
     func shakeHands(deadline: MonotonicTime) throws(BoltError) -> BoltVersion {
-        let proposals = Handshake.proposals
+        let handshake = Handshake(newest: configuration.newestVersion)
+        let proposals = handshake.proposals
         unsafe encoder.outgoing.appendUnframed(proposals.span.bytes)
         try flush(deadline: deadline)
         var received: [UInt8] = []
         while true {
             let progress: Handshake.Progress
             do throws(Handshake.Failure) {
-                progress = try Handshake.answer(to: received)
+                progress = try handshake.answer(to: received)
             } catch {
                 throw BoltError(.connect, error.explanation, server: configuration.address)
             }

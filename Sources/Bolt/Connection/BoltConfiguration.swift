@@ -31,6 +31,8 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     public var userAgent = "swift-bolt/0.1"
     /// Off by default: notifications cost bytes in each answer.
     public var notifications = Notifications.off
+    /// The newest protocol version to offer; a lower one for a server or proxy that gets a newer one wrong.
+    public var newestVersion = BoltVersion(6, 1)
     /// The largest message taken from the server, in bytes. A larger one closes the connection.
     public var messageBytesMax = 256 << 20
 

@@ -13,7 +13,7 @@
 /// A varint has seven bits a byte, the least significant first; the high bit says that more follow.
 ///
 /// - SeeAlso: https://neo4j.com/docs/bolt/current/bolt/handshake/
-enum Handshake {
+struct Handshake {
     enum Failure: Error, Hashable {
         case noCommonVersion
         /// The port speaks HTTP.
@@ -31,55 +31,59 @@ enum Handshake {
         case agreed(BoltVersion, reply: [UInt8])
     }
 
-    /// What a client sends: the manifest, 5.8 to 5.0, 4.4.
-    static let proposals: [UInt8] = [
-        0x60, 0x60, 0xB0, 0x17,
-        0x00, 0x00, 0x01, 0xFF,
-        0x00, 0x08, 0x08, 0x05,
-        0x00, 0x00, 0x04, 0x04,
-        0x00, 0x00, 0x00, 0x00,
-    ]
+    /// The versions to agree on, the best one first.
+    private let versions: [BoltVersion]
+
+    init(newest: BoltVersion) { versions = BoltVersion.supported.filter { $0 <= newest } }
+
+    /// What a client sends: the manifest, by which alone 6.0 and later can be agreed on, then 5.8 to 5.0, then 4.4.
+    var proposals: [UInt8] {
+        var slots: [[UInt8]] = []
+        if versions.contains(where: { $0.major >= 6 }) { slots.append([0x00, 0x00, 0x01, 0xFF]) }
+        if let five = versions.first(where: { $0.major == 5 }) { slots.append([0, five.minor, five.minor, 5]) }
+        if let four = versions.first(where: { $0.major == 4 }) { slots.append([0, 0, four.minor, 4]) }
+        while slots.count < 4 { slots.append([0, 0, 0, 0]) }
+        return [0x60, 0x60, 0xB0, 0x17] + slots.joined()
+    }
 
     private static let manifest: ArraySlice<UInt8> = [0x00, 0x00, 0x01, 0xFF]
     private static let http: ArraySlice<UInt8> = [0x48, 0x54, 0x54, 0x50]
     private static let manifestVersionsMax = 256
 
     /// Judges all that the server has sent so far.
-    static func answer(to received: [UInt8]) throws(Failure) -> Progress {
+    func answer(to received: [UInt8]) throws(Failure) -> Progress {
         guard received.count >= 4 else { return .needs(bytes: 4 - received.count) }
         let first = received[..<4]
-        if first == http { throw .http }
-        if first == manifest { return try answer(toManifest: received) }
+        if first == Self.http { throw .http }
+        if first == Self.manifest { return try answer(toManifest: received) }
         guard first[0] == 0, first[1] == 0 else { throw .malformed }
         let version = BoltVersion(first[3], first[2])
         if version == BoltVersion(0, 0) { throw .noCommonVersion }
         // What the manifest alone can offer was not proposed outside of it.
-        guard BoltVersion.supported.contains(version), version < BoltVersion(6, 0) else { throw .notProposed(version) }
+        guard versions.contains(version), version < BoltVersion(6, 0) else { throw .notProposed(version) }
         return .agreed(version, reply: [])
     }
 
-    private static func answer(toManifest received: [UInt8]) throws(Failure) -> Progress {
+    private func answer(toManifest received: [UInt8]) throws(Failure) -> Progress {
         var position = 4
-        guard let count = try varint(received, &position) else { return .needs(bytes: 1) }
-        guard count <= manifestVersionsMax else { throw .malformed }
-        let versions = position
+        guard let count = try Self.varint(received, &position) else { return .needs(bytes: 1) }
+        guard count <= Self.manifestVersionsMax else { throw .malformed }
+        let start = position
         position += Int(count) * 4
         // One byte of capabilities comes after the versions at least.
         guard position < received.count else { return .needs(bytes: position + 1 - received.count) }
-        guard try varint(received, &position) != nil else { return .needs(bytes: 1) }
-        var offered: [(range: UInt8, minor: UInt8, major: UInt8)] = []
-        for index in 0..<Int(count) {
-            let start = versions + index * 4
-            offered.append((received[start + 1], received[start + 2], received[start + 3]))
-        }
-        let best = BoltVersion.supported.first { version in
-            offered.contains { offer in
-                offer.major == version.major && version.minor <= offer.minor
-                    && Int(version.minor) >= Int(offer.minor) - Int(offer.range)
-            }
-        }
+        guard try Self.varint(received, &position) != nil else { return .needs(bytes: 1) }
+        let offers = stride(from: start, to: start + Int(count) * 4, by: 4).map { received[$0..<$0 + 4] }
+        let best = versions.first { version in offers.contains { Self.offer($0, holds: version) } }
         guard let best else { throw .noCommonVersion }
         return .agreed(best, reply: [0, 0, best.minor, best.major, 0])
+    }
+
+    /// - Parameter offer: A zero, how many lower minors are meant too, minor, major.
+    private static func offer(_ offer: ArraySlice<UInt8>, holds version: BoltVersion) -> Bool {
+        let bytes = Array(offer)
+        let lowest = Int(bytes[2]) - Int(bytes[1])
+        return bytes[3] == version.major && version.minor <= bytes[2] && Int(version.minor) >= lowest
     }
 
     /// - Returns: Nil where more bytes are needed.
