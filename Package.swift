@@ -46,6 +46,7 @@ let package = Package(
         tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),
         tests("CaptureTests", ["Capture", "Mapping", "PostgreSQL"]),
         tests("ApplyTests", ["Apply", "Mapping", "Bolt", "PostgreSQL"]),
+        tests("VerifyTests", ["Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]
 )
