@@ -80,7 +80,7 @@ enum GraphFindings {
                 PreflightFinding(
                     .note, .graph,
                     "\(missing.count) of \(wanted.count) constraints and indexes are not there yet, `lockstep run` makes "
-                        + "them: \(missing.joined(separator: ", "))"))
+                        + "them: \(missing.listed)"))
         }
         for entry in mapping == nil ? [] : schema.foreign(to: wanted) {
             findings.append(

@@ -38,7 +38,7 @@ enum RightsFindings {
         return [
             PreflightFinding(
                 .error, .source,
-                "role \(facts.role.name) may not read \(unreadable.map(\.description).joined(separator: ", "))",
+                "role \(facts.role.name) may not read \(unreadable.map(\.description).listed)",
                 fix: "GRANT SELECT ON \(unreadable.map(\.sql).joined(separator: ", ")) TO "
                     + "\(QualifiedName.quoted(facts.role.name));")
         ]
@@ -50,7 +50,7 @@ enum RightsFindings {
         return [
             PreflightFinding(
                 .error, .source,
-                "row security may hide rows of \(hidden.map(\.description).joined(separator: ", ")) from role "
+                "row security may hide rows of \(hidden.map(\.description).listed) from role "
                     + "\(facts.role.name): the first read would miss them",
                 fix: "ALTER ROLE \(QualifiedName.quoted(facts.role.name)) BYPASSRLS;")
         ]

@@ -3,16 +3,17 @@
 internal import Capture
 internal import PostgreSQL
 
-/// What is to be said of the pipeline's slot by itself; whether it fits the graph is ``ContinuityFindings``' part.
+/// What is to be said of the pipeline's slot by itself; whether it fits the graph is ``ContinuityFault``'s part.
 enum SlotFindings {
     /// An idle slot that keeps more than this is worth a warning.
     private static let retainedBytesMax: Int64 = 1 << 30
 
     static func findings(_ facts: SourceFacts, named name: String, graph: GraphState) -> [PreflightFinding] {
-        if case .following(let checkpoint) = graph {
-            let broken = ContinuityFindings.findings(
+        if case .following(let checkpoint) = graph,
+            let fault = ContinuityFault(
                 checkpoint, slot: facts.slot, named: name, systemIdentifier: facts.systemIdentifier)
-            if !broken.isEmpty { return broken }
+        {
+            return [PreflightFinding(fault)]
         }
         guard let slot = facts.slot else {
             return [
