@@ -27,15 +27,16 @@ struct ContinuityFault: Equatable {
         if let systemIdentifier, checkpoint.systemIdentifier != systemIdentifier {
             self.init(
                 "this is another PostgreSQL cluster",
-                "the graph was made from the one with the system identifier \(checkpoint.systemIdentifier), this one has "
+                "the graph was made from the one with the system identifier \(checkpoint.systemIdentifier), this one "
+                    + "has "
                     + systemIdentifier, fix: "correct source.url, or: " + Self.again)
             return
         }
         guard let slot else {
             self.init(
                 "the replication slot is gone",
-                "\"\(name)\" does not exist; the graph stands at \(checkpoint.lsn), and what came after cannot be read "
-                    + "from the WAL any more")
+                "\"\(name)\" does not exist; the graph stands at \(checkpoint.lsn), and what came after cannot be "
+                    + "read from the WAL any more")
             return
         }
         if slot.isLost {
@@ -47,8 +48,8 @@ struct ContinuityFault: Equatable {
         guard let confirmed = slot.confirmedFlushLSN, confirmed > checkpoint.lsn else { return nil }
         self.init(
             "the replication slot has moved past the graph",
-            "\"\(name)\" was confirmed up to \(confirmed), the graph stands at \(checkpoint.lsn): the slot was made anew or "
-                + "advanced by somebody else, and what lies between is not in the graph")
+            "\"\(name)\" was confirmed up to \(confirmed), the graph stands at \(checkpoint.lsn): the slot was made "
+                + "anew or advanced by somebody else, and what lies between is not in the graph")
     }
 }
 

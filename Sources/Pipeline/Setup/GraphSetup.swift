@@ -22,8 +22,9 @@ struct GraphSetup {
                 // The second is ArcadeDB's.
                 let codes = ["ConstraintCreationFailed", "ConstraintValidationFailed"]
                 if codes.contains(where: { error.code?.hasSuffix($0) == true }) {
-                    failure.remedy = "Nodes with that label stand in the graph already and two of them have the same key. "
-                        + "Remove them, or use another label in the mapping; `lockstep check` shows how to find them."
+                    failure.remedy =
+                        "Nodes with that label stand in the graph already and two of them have the same key. Remove "
+                        + "them, or use another label in the mapping; `lockstep check` shows how to find them."
                 }
                 throw failure
             }

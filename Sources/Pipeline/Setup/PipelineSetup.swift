@@ -56,9 +56,10 @@ public struct PipelineSetup: Sendable {
             var removed: [String] = []
             let source = try connectSource()
             let plan = try plan(source)
-            let isThere = try postgres { () throws(PostgresError) in
-                try ReplicationSlots.find(settings.slot, source)
-            } != nil
+            let isThere =
+                try postgres { () throws(PostgresError) in
+                    try ReplicationSlots.find(settings.slot, source)
+                } != nil
             try SourceSetup(settings: settings, plan: plan).dropSlot(source) { _ in }
             if isThere { removed.append("slot \(settings.slot)") }
             let refusal = try dropPublication(source)

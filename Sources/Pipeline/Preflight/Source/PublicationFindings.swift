@@ -28,8 +28,8 @@ enum PublicationFindings {
         guard !faults.isEmpty else { return nil }
         return PreflightFinding(
             .error, .source, "publication \"\(publication.name)\" " + faults.joined(separator: " and "),
-            fix: "ALTER PUBLICATION \(QualifiedName.quoted(publication.name)) SET "
-                + "(publish = 'insert, update, delete, truncate', publish_via_partition_root = true);")
+            fix: "ALTER PUBLICATION \(QualifiedName.quoted(publication.name)) SET (publish = 'insert, update, "
+                + "delete, truncate', publish_via_partition_root = true);")
     }
 
     /// Mapped tables that the publication has not.
@@ -46,8 +46,8 @@ enum PublicationFindings {
         PreflightFinding(
             .error, .source,
             "publication \"\(name)\" lacks \(tables.map(\.description).listed)",
-            fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything again; if "
-                + "they fell out of the publication, changes of them may be lost: the same, after\n"
+            fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything "
+                + "again; if they fell out of the publication, changes of them may be lost: the same, after\n"
                 + addTablesSQL(name, tables) + ";")
     }
 
@@ -67,7 +67,8 @@ enum PublicationFindings {
     }
 
     private static func incomplete(
-        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ facts: SourceFacts, _ graph: GraphState
+        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ facts: SourceFacts,
+        _ graph: GraphState
     ) -> PreflightFinding {
         let name = publication.publication.name
         if case .following = graph { return lacksTables(name, tables) }

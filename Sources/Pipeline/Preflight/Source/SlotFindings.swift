@@ -47,8 +47,8 @@ enum SlotFindings {
         return [
             PreflightFinding(
                 .error, .source, what,
-                fix: "stop that program: only one can read a slot. SELECT pg_terminate_backend(\(reader.pid)); ends its "
-                    + "session")
+                fix: "stop that program: only one can read a slot. SELECT pg_terminate_backend(\(reader.pid)); ends "
+                    + "its session")
         ]
     }
 
@@ -56,9 +56,10 @@ enum SlotFindings {
         if slot.isLost {
             return [
                 PreflightFinding(
-                    .error, .source, "the replication slot \"\(slot.name)\" was invalidated and can never be read again",
-                    fix: "SELECT pg_drop_replication_slot(\(QualifiedName.literal(slot.name))); `lockstep run` makes it "
-                        + "anew")
+                    .error, .source,
+                    "the replication slot \"\(slot.name)\" was invalidated and can never be read again",
+                    fix: "SELECT pg_drop_replication_slot(\(QualifiedName.literal(slot.name))); `lockstep run` makes "
+                        + "it anew")
             ]
         }
         let retained = slot.retainedBytes ?? 0
@@ -66,8 +67,8 @@ enum SlotFindings {
             return [
                 PreflightFinding(
                     .warning, .source,
-                    "the replication slot \"\(slot.name)\" is about to be lost: it keeps \(megabytes(retained)) of WAL, more "
-                        + "than max_slot_wal_keep_size",
+                    "the replication slot \"\(slot.name)\" is about to be lost: it keeps \(megabytes(retained)) of "
+                        + "WAL, more than max_slot_wal_keep_size",
                     fix: "start `lockstep run` now, or raise max_slot_wal_keep_size")
             ]
         }
