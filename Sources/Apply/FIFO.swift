@@ -8,6 +8,8 @@ struct FIFO<Element> {
     var count: Int { elements.count - head }
     var isEmpty: Bool { head == elements.count }
 
+    var first: Element { elements[head] }
+
     mutating func append(_ element: Element) { elements.append(element) }
 
     mutating func removeFirst() -> Element {

@@ -12,6 +12,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     public enum Disposition: Sendable, Equatable {
         /// Start again from the checkpoint after a pause.
         case retry
+        /// The same for a few seconds: a server that has just started may not know its databases yet.
+        case retryBriefly
         /// Start again with smaller batches: the graph could not hold the transaction.
         case retrySmaller
         /// Start again with each of so many PostgreSQL transactions in a graph transaction of its own, to find the one
@@ -54,8 +56,24 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
 
 extension PipelineError {
     public init(_ error: PostgresError) {
-        self.init(
-            "PostgreSQL failed", error.description, remedy: nil, disposition: error.isTransient ? .retry : .stop)
+        let (what, remedy): (String, String?) =
+            switch error.kind {
+            case .configuration: ("source.url cannot be used", nil)
+            case .connect, .unavailable, .timeout: ("PostgreSQL is not available", nil)
+            case .authentication:
+                (
+                    "PostgreSQL refused the login",
+                    "Give the password by PGPASSWORD or ~/.pgpass, and see that pg_hba.conf lets the role in, for "
+                        + "replication too."
+                )
+            case .missingDatabase: ("the PostgreSQL database does not exist", "Correct source.url.")
+            case .tls: ("TLS with PostgreSQL failed", "See sslmode and sslrootcert in source.url.")
+            case .stopped: ("stopped", nil)
+            case .privilege:
+                ("PostgreSQL refused for lack of a right", "`lockstep setup --print-sql` shows what the role needs.")
+            default: ("PostgreSQL failed", nil)
+            }
+        self.init(what, error.description, remedy: remedy, disposition: error.isTransient ? .retry : .stop)
     }
 
     public init(_ error: CaptureError) {
@@ -101,8 +119,22 @@ extension PipelineError {
     }
 
     public init(_ error: BoltError) {
-        self.init(
-            "the graph failed", error.description, disposition: error.isTransient || error.isConnectionLoss ? .retry : .stop)
+        let isPassing = error.isTransient || error.isConnectionLoss
+        switch error.kind {
+        case .configuration:
+            self.init("graph.url cannot be used", error.description, isConfiguration: true)
+        case .authentication:
+            self.init(
+                "the graph refused the login", error.description,
+                remedy: "Name the user in graph.url and give the password by LOCKSTEP_GRAPH_PASSWORD.")
+        case .woken: self.init("stopped", error.description)
+        default:
+            let isMissing = error.code?.hasSuffix(".DatabaseNotFound") == true
+            self.init(
+                isMissing ? "the graph database does not exist" : "the graph is not available", error.description,
+                remedy: isMissing ? "Correct the database in graph.url, or create it." : nil,
+                disposition: isPassing ? .retry : isMissing ? .retryBriefly : .stop)
+        }
     }
 
     public init(_ error: ApplyError) {

@@ -91,8 +91,9 @@ private struct Scene {
     func truncate(_ relation: UInt32) { buffer.changes.append(Change(kind: .truncate, relation: relation)) }
 
     /// Each statement's kind and its rows, in order: `upsert Order [[1, "a"]]`.
-    func encoded() throws -> [String] {
-        try BatchEncoder(mapping: Self.mapping).encode(buffer, 0..<buffer.changes.count).map { statement in
+    func encoded(by encoder: BatchEncoder = BatchEncoder(mapping: Self.mapping)) throws -> [String] {
+        defer { buffer.removeAll() }
+        return try encoder.encode(buffer, 0..<buffer.changes.count).map { statement in
             var reader = PackStreamReader(statement.rows.bytes)
             let rows = try (0..<statement.rowCount).map { _ in try reader.readValue() }
             return Self.kind(of: statement.text) + " " + Self.text(.list(rows))
@@ -145,6 +146,45 @@ private struct Scene {
         let scene = Scene()
         scene.update(0, full: [1, "x", "b", 7], 1, "a", "b", 7)
         #expect(try scene.encoded() == ["upsert [[1,a,b]]"])
+    }
+
+    @Test func `an update that leaves a foreign key as it was last seen costs no relationship work`() throws {
+        let scene = Scene()
+        let encoder = BatchEncoder(mapping: Scene.mapping)
+        scene.insert(0, 1, "a", "b", 7)
+        _ = try scene.encoded(by: encoder)
+        scene.update(0, 1, "c", "d", 7)
+        #expect(try scene.encoded(by: encoder) == ["upsert [[1,c,d]]"])
+        scene.update(0, 1, "c", "d", 8)
+        #expect(try scene.encoded(by: encoder) == ["upsert [[1,c,d]]", "stale [[1,8]]", "reference [[1,8]]"])
+        scene.update(0, 1, "c", "d", nil)
+        #expect(try scene.encoded(by: encoder) == ["upsert [[1,c,d]]", "stale [[1,null]]"])
+        scene.update(0, 1, "e", "d", nil)
+        #expect(try scene.encoded(by: encoder) == ["upsert [[1,e,d]]"])
+    }
+
+    @Test func `a row that was deleted and comes again gets its relationship again`() throws {
+        let scene = Scene()
+        let encoder = BatchEncoder(mapping: Scene.mapping)
+        scene.insert(0, 1, "a", "b", 7)
+        _ = try scene.encoded(by: encoder)
+        scene.delete(0, key: 1, nil, nil, nil)
+        _ = try scene.encoded(by: encoder)
+        scene.insert(0, 1, "a", "b", 7)
+        #expect(try scene.encoded(by: encoder) == ["upsert [[1,a,b]]", "reference [[1,7]]"])
+    }
+
+    @Test func `a row that moves onto the key of a deleted one gets its own relationship`() throws {
+        let scene = Scene()
+        let encoder = BatchEncoder(mapping: Scene.mapping)
+        scene.insert(0, 1, "a", "b", 7)
+        scene.insert(0, 5, "a", "b", 9)
+        _ = try scene.encoded(by: encoder)
+        scene.delete(0, key: 1, nil, nil, nil)
+        _ = try scene.encoded(by: encoder)
+        scene.update(0, key: [5, nil, nil, nil], 1, "a", "b", 7)
+        #expect(
+            try scene.encoded(by: encoder) == ["move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]"])
     }
 
     @Test func `several changes of one row count as the last`() throws {

@@ -140,6 +140,12 @@ struct PostgresConnectionTests {
         #expect(error?.description.hasPrefix("PostgreSQL at 127.0.0.1:1/d: ") == true)
     }
 
+    @Test(arguments: ["sslmode=requir", "port=99999", "service=none"])
+    func `an option with a value that means nothing is one of configuration`(option: String) throws {
+        let error = refusal(try PostgresConfiguration("postgresql://u@127.0.0.1/d?\(option)"))
+        #expect(error?.kind == .configuration, "\(String(describing: error))")
+    }
+
     @Test func `a server that accepts and says nothing runs into the time limit`() throws {
         let silent = try SilentServer()
         let start = MonotonicTime.now

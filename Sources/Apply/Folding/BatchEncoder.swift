@@ -19,6 +19,7 @@ public final class BatchEncoder {
 
     private var entities = EntityTable()
     private var moves: [Move] = []
+    private var memory = ReferenceMemory()
     private var writer = SegmentWriter()
     private var statements: [EncodedStatement] = []
     private var absent: [Int] = []
@@ -314,6 +315,10 @@ public final class BatchEncoder {
                         + "it is stored out of line and was not changed. "
                         + "ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it.")
             }
+            let value = valueHash(columns, entity.row, fields, bytes)
+            // A new node has no relationship yet, and a moved one brings its own: what its key had before does not count.
+            let isKnown = memory.note(row: entity.hash, reference: index, value: value)
+            if isKnown, !entity.isNew, entity.move < 0 { continue }
             if !entity.isNew {
                 try writeEnds(
                     entity, columns, isNull, into: writer.stale(Int(entity.program), reference: index), fields, bytes)
@@ -323,6 +328,20 @@ public final class BatchEncoder {
                     entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes)
             }
         }
+    }
+
+    private func valueHash(
+        _ columns: [ColumnProgram], _ row: UInt32, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+    ) -> UInt64 {
+        var hash = entities.seed
+        for column in columns {
+            let field = fields[Int(row) + column.column]
+            let start = Int(field.offset)
+            let isThere = field.kind == .text || field.kind == .binary
+            hash = EntityTable.hash(
+                bytes.extracting(start..<start + (isThere ? Int(field.length) : 0)), seed: hash &+ (isThere ? 1 : 0))
+        }
+        return hash
     }
 
     private func writeEnds(

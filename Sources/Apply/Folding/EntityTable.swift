@@ -34,6 +34,8 @@ struct EntityTable: ~Copyable {
     private(set) var entities: ContiguousArray<Entity> = []
     private(set) var keys = PackStreamBuffer(capacity: 1 << 16)
     private var slots: ContiguousArray<Int32> = .init(repeating: -1, count: 1 << 10)
+    /// Keys come from users: without it somebody could choose ones that collide.
+    let seed = UInt64.random(in: .min ... .max)
 
     var isEmpty: Bool { entities.isEmpty }
 
@@ -64,7 +66,7 @@ struct EntityTable: ~Copyable {
     /// - Returns: Its index, and whether it was there; where it was, the encoded key is taken back.
     mutating func findOrInsert(program: Int32, table: Int, keyStart: Int) -> (index: Int, found: Bool) {
         let length = keys.count - keyStart
-        let hash = Self.hash(keys.bytes.extracting(keyStart..<keys.count), seed: UInt64(truncatingIfNeeded: table))
+        let hash = Self.hash(keys.bytes.extracting(keyStart..<keys.count), seed: seed &+ UInt64(truncatingIfNeeded: table))
         if (entities.count + 1) * 2 > slots.count { growSlots() }
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] >= 0 {
@@ -110,8 +112,7 @@ struct EntityTable: ~Copyable {
         return true
     }
 
-    /// FNV-1a over the bytes, eight at a time, with a last mix. The table index is part of it: equal keys of two tables are two
-    /// entities.
+    /// Multiply and shift, eight bytes at a time. The seed has the table in it: equal keys of two tables are two entities.
     static func hash(_ bytes: RawSpan, seed: UInt64) -> UInt64 {
         var hash = 0xcbf2_9ce4_8422_2325 ^ (seed &* 0x9e37_79b9_7f4a_7c15)
         var index = 0

@@ -35,8 +35,15 @@ public struct Plan: Sendable {
         mapping.nodes.flatMap(Self.statements) + mapping.joins.flatMap(Self.statements)
     }
 
+    /// Never so where the stream does not carry them: such a mapping does not resolve.
     private var mapsGeneratedColumn: Bool {
-        mapping.tables.contains { name in catalog.table(name)?.columns.contains(where: \.isGenerated) ?? false }
+        func isGenerated(_ properties: [PropertyMapping], _ table: QualifiedName) -> Bool {
+            let table = catalog.table(table)
+            return properties.contains { table?.column($0.column)?.isGenerated == true }
+        }
+        return mapping.nodes.contains {
+            isGenerated($0.key + $0.properties + $0.references.flatMap(\.target.key), $0.table)
+        } || mapping.joins.contains { isGenerated($0.key + $0.properties, $0.table) }
     }
 }
 

@@ -14,7 +14,7 @@ struct LabelChoice {
         var result: [QualifiedName: String] = [:]
         let rivals = Dictionary(grouping: tables) { Naming.label($0.name).lowercased() }
         // Who has a claim to the plain label takes it before anyone who must evade.
-        for table in tables where choice.hasClaim(table, among: rivals) {
+        for table in tables where choice.hasClaim(table, among: rivals) && choice.isFree(Naming.label(table.name)) {
             result[table] = choice.take([Naming.label(table.name)], for: table)
         }
         for table in tables where result[table] == nil {

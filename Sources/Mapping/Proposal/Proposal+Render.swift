@@ -60,7 +60,7 @@ extension ProposedTable {
     fileprivate func lines(indent: Int) -> [String] {
         let margin = String(repeating: " ", count: indent)
         let name = YAMLText.scalar(entry.table.value.description)
-        var result = [YAMLText.comment(sentence(reason)), "\(name):"]
+        var result = (reason.isEmpty ? [] : [YAMLText.comment(sentence(reason))]) + ["\(name):"]
         switch entry.role {
         case .skip:
             result += leftOut.compactMap(\.remedy).map { "  " + YAMLText.comment("To have it in the graph: \($0)") }

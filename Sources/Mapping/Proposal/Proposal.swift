@@ -37,8 +37,8 @@ public struct Proposal: Sendable {
 /// One table of a proposal: the entry for the file and the comments that go with it.
 struct ProposedTable: Sendable {
     var entry: TableEntry
-    /// Above the entry.
-    var reason: String
+    /// Above the entry; empty where the lines say it all.
+    var reason = ""
     /// Behind the line of the label or type, of the key, of both ends.
     var nameReason = ""
     var keyReason = ""
@@ -57,11 +57,13 @@ struct ProposedTable: Sendable {
         switch entry.role {
         case .skip: return "\(name): skipped, \(reason)"
         case .node(let node):
-            let types = node.references.map { "[:\($0.type.value)]" }
-            return "\(name) -> (:\(node.labels[0].value))"
-                + (types.isEmpty ? "" : " with " + types.joined(separator: ", "))
+            let key = node.key.map(\.column.value).joined(separator: ", ")
+            let types = node.references.map { "[:\($0.type.value)]" }.joined(separator: ", ")
+            let kind = keyReason.prefix { $0 != ":" }
+            return "\(name) -> (:\(node.labels[0].value)) by (\(key)), \(kind)" + (types.isEmpty ? "" : "; with \(types)")
         case .join(let join):
             return "\(name) -> [:\(join.type.value)] from \(join.from.references.value) to \(join.to.references.value)"
+                + ": its primary key is made of the two foreign keys"
         }
     }
 }

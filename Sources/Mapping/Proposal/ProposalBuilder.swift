@@ -164,7 +164,7 @@ extension ProposalBuilder {
     }
 
     private mutating func node(_ table: Catalog.Table, label: String, key: [String]) -> ProposedTable {
-        var proposed = ProposedTable(entry: TableEntry(table: Located(table.name), role: .skip), reason: "")
+        var proposed = ProposedTable(entry: TableEntry(table: Located(table.name), role: .skip))
         let mapped = references(of: table, label: label, &proposed)
         let related = columnsOnlyInRelationships(table, mapped, key: key)
         let others = table.columns.filter { !key.contains($0.name) && !related.contains($0.name) }
@@ -185,7 +185,6 @@ extension ProposalBuilder {
                     labels: [Located(label)], key: keyEntries, properties: properties,
                     references: mapped.map(\.entry))),
             excluded: excluded.map { Located($0) })
-        proposed.reason = "each row becomes a node"
         return proposed
     }
 
@@ -323,9 +322,10 @@ extension ProposalBuilder {
     private func nameReason(_ table: QualifiedName, _ label: String) -> String {
         let singular = Naming.label(table.name)
         if label == singular {
-            return label == Naming.pluralLabel(table.name) ? "the table's name" : "the table's name in the singular"
+            let isPlural = label != Naming.pluralLabel(table.name)
+            return "a node for each row; the table's name" + (isPlural ? " in the singular" : "")
         }
-        return "\(singular) is taken or reserved"
+        return "a node for each row; \(singular) is taken or reserved"
     }
 
     private func keyReason(_ table: Catalog.Table, _ key: [String]) -> String {

@@ -49,7 +49,7 @@ public struct ValueConversion: Sendable, Hashable {
 
     /// Whether the type's binary form can be taken.
     ///
-    /// Where it is false, values have to come as text: a stream with such a column runs in text mode, and a COPY casts
-    /// the column to `text`.
+    /// Where it is false, values have to come as their type's output function prints them: a stream with such a column
+    /// runs in text mode, and a COPY selects `concat(column)`.
     public var isBinaryExact: Bool { source != .printed && source != .inet }
 }

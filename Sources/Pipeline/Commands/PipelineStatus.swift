@@ -39,16 +39,16 @@ public struct PipelineStatus: Sendable {
     public static func read(_ settings: PipelineSettings, rateOver interval: Duration?) async throws(PipelineError) -> Self {
         try await DedicatedThread.run(name: "status") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
-            let graph = try GraphConnection.open(settings.graph, StopSignal())
-            defer { graph.close() }
-            var status = try once(settings, source, graph)
-            guard let interval, let first = status.checkpoint else { return status }
-            let began = MonotonicTime.now
-            _ = StopSignal().sleep(for: interval)
-            status = try once(settings, source, graph)
-            let seconds = (MonotonicTime.now - began) / .seconds(1)
-            status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
-            return status
+            return try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                var status = try once(settings, source, graph)
+                guard let interval, let first = status.checkpoint else { return status }
+                let began = MonotonicTime.now
+                _ = StopSignal().sleep(for: interval)
+                status = try once(settings, source, graph)
+                let seconds = (MonotonicTime.now - began) / .seconds(1)
+                status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
+                return status
+            }
         }
     }
 

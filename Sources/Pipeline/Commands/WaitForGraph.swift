@@ -55,10 +55,8 @@ public final class WaitForGraph {
 
     private func isStreaming() throws(PipelineError) -> Bool {
         if hasSeenStreaming { return true }
-        let graph = try GraphConnection.open(settings.graph, stop)
-        defer { graph.close() }
-        let checkpoint = try apply { () throws(ApplyError) in
-            try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
+        let checkpoint = try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
+            try apply { () throws(ApplyError) in try GraphWriter.readCheckpoint(graph, pipeline: settings.name) }
         }
         hasSeenStreaming = checkpoint?.phase == .streaming
         return hasSeenStreaming

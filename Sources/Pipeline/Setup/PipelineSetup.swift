@@ -41,9 +41,9 @@ public struct PipelineSetup: Sendable {
             try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: true, note)
             made += try makeSchema(source)
             made += try makeSlot(source)
-            let graph = try GraphConnection.open(settings.graph, StopSignal())
-            defer { graph.close() }
-            try GraphSetup(mapping: plan.mapping).createConstraints(graph, note)
+            try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                try GraphSetup(mapping: plan.mapping).createConstraints(graph, note)
+            }
             return made
         }
     }
@@ -56,8 +56,6 @@ public struct PipelineSetup: Sendable {
         try await DedicatedThread.run(name: "teardown") { () throws(PipelineError) in
             var removed: [String] = []
             let source = try connectSource()
-            let graph = try GraphConnection.open(settings.graph, StopSignal())
-            defer { graph.close() }
             let plan = try plan(source)
             let isThere = try postgres { () throws(PostgresError) in
                 try ReplicationSlots.find(settings.slot, source)
@@ -71,12 +69,14 @@ public struct PipelineSetup: Sendable {
                 }
             }
             removed.append("publication \(settings.publication)")
-            let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
-            if data {
-                try GraphSetup(mapping: plan.mapping).wipe(writer, expecting: nil)
-                removed.append("nodes and relationships of the mapping")
+            try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
+                if data {
+                    try GraphSetup(mapping: plan.mapping).wipe(writer, expecting: nil)
+                    removed.append("nodes and relationships of the mapping")
+                }
+                try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
             }
-            try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
             removed.append("checkpoint of \(settings.name)")
             return removed
         }

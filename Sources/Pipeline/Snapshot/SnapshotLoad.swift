@@ -121,13 +121,11 @@ struct SnapshotLoad {
     }
 
     private func write(_ queue: BatchQueue, from start: Checkpoint, _ written: ApplyProgress) throws(PipelineError) {
-        let channel = try GraphConnection.open(settings.graph, abandon)
-        defer { channel.close() }
-        do throws(ApplyError) {
-            try GraphWriter(channel: channel, pipeline: settings.name, owner: owner)
-                .run(queue, from: start, progress: written, abandon: abandon)
-        } catch {
-            throw PipelineError(error)
+        try GraphConnection.use(settings.graph, abandon: abandon) { channel throws(PipelineError) in
+            try apply { () throws(ApplyError) in
+                try GraphWriter(channel: channel, pipeline: settings.name, owner: owner)
+                    .run(queue, from: start, progress: written, abandon: abandon)
+            }
         }
     }
 

@@ -83,12 +83,13 @@ struct StreamPump {
             case .transaction:
                 try transactionEnded()
             case .keepalive(let position):
-                if buffer.isEmpty, !isTransactionOpen { idlePosition = max(idlePosition, position) }
+                if buffer.isEmpty, !isTransactionOpen, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
             default: break
             }
         }
         // What the graph has acknowledged by now is not sent again to whoever comes next.
         try confirm(force: true)
+        stream.finish()
     }
 
     private func receive() throws(PipelineError) -> ReplicationStream.Received {

@@ -2,7 +2,7 @@
 
 /// Pauses between attempts: doubled each time up to a bound, with jitter, without an end.
 struct Backoff {
-    static let first = 0.5
+    static let first = 0.1
     static let longest = 30.0
 
     private var current = first

@@ -3,16 +3,26 @@
 internal import Bolt
 internal import Threading
 
-/// Opens connections to the graph with the error that an operator can act on.
+/// Connections to the graph, each for the length of a call, with the error that an operator can act on.
 enum GraphConnection {
-    /// - Parameter abandon: Interrupts whatever the connection waits for.
-    static func open(_ configuration: BoltConfiguration, _ abandon: StopSignal) throws(PipelineError) -> BoltChannel {
+    /// Connects, runs `body` and closes.
+    ///
+    /// - Parameter abandon: Interrupts whatever the connection waits for; nil where nothing does.
+    static func use<Value>(
+        _ configuration: BoltConfiguration, abandon: StopSignal? = nil,
+        _ body: (BoltChannel) throws(PipelineError) -> Value
+    ) throws(PipelineError) -> Value {
         let waker = Wakeup()
-        abandon.add(waker)
+        abandon?.add(waker)
+        defer { abandon?.remove(waker) }
+        let channel: BoltChannel
         do throws(BoltError) {
-            return try BoltChannel(configuration, wakeups: [waker])
+            channel = try BoltChannel(configuration, wakeups: [waker])
         } catch {
             throw PipelineError(error)
         }
+        channel.interrupts = [waker]
+        defer { channel.close() }
+        return try body(channel)
     }
 }

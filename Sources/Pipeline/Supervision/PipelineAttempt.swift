@@ -20,6 +20,7 @@ final class PipelineAttempt: Sendable {
     /// Different in every attempt: our own lost transactions are fenced out like anybody's.
     private let owner = String(UInt64.random(in: .min ... .max), radix: 36)
     private let snapshotBegun = Atomic<Bool>(false)
+    private let progressed = Atomic<Bool>(false)
 
     init(
         settings: PipelineSettings, file: MappingFile, limits: BatchLimits, resnapshot: Bool,
@@ -35,6 +36,9 @@ final class PipelineAttempt: Sendable {
     }
 
     var hasSnapshotBegun: Bool { snapshotBegun.load(ordering: .acquiring) }
+
+    /// The graph took something: what failed afterwards is a new failure, not the same one again.
+    var hasProgressed: Bool { progressed.load(ordering: .acquiring) }
 
     /// What the preparation found.
     private struct Start: Sendable {
@@ -61,8 +65,12 @@ final class PipelineAttempt: Sendable {
 
     private func prepare() throws(PipelineError) -> Start {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
-        let graph = try GraphConnection.open(settings.graph, abandon)
-        defer { graph.close() }
+        return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try prepare(source, graph)
+        }
+    }
+
+    private func prepare(_ source: PostgresConnection, _ graph: BoltChannel) throws(PipelineError) -> Start {
         report(.connected(source: settings.source.description, graph: settings.graph.description))
 
         let plan = try PipelinePlan.make(file, source)
@@ -116,6 +124,15 @@ final class PipelineAttempt: Sendable {
         }
     }
 
+    /// A writer of this attempt over a connection of its own, for the length of a call.
+    private func withWriter(_ body: (GraphWriter) throws(ApplyError) -> Void) throws(PipelineError) {
+        try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try apply { () throws(ApplyError) in
+                try body(GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
+            }
+        }
+    }
+
     // MARK: Snapshot
 
     private func loadSnapshot(_ start: Start) async throws(PipelineError) -> Checkpoint {
@@ -132,12 +149,11 @@ final class PipelineAttempt: Sendable {
         ).run()
         let loaded = checkpoint
         checkpoint = try await DedicatedThread.run(name: "snapshot-end") { [self] () throws(PipelineError) in
-            let graph = try GraphConnection.open(settings.graph, abandon)
-            defer { graph.close() }
             var done = loaded
             done.phase = .streaming
-            let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
-            try apply { () throws(ApplyError) in try writer.write(done, expecting: loaded) }
+            let finished = done
+            try withWriter { writer throws(ApplyError) in try writer.write(finished, expecting: loaded) }
+            progressed.store(true, ordering: .releasing)
             return done
         }
         report(
@@ -162,10 +178,15 @@ final class PipelineAttempt: Sendable {
 
     private func beginSnapshot(_ start: Start) throws(PipelineError) -> HeldSnapshot {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
-        let graph = try GraphConnection.open(settings.graph, abandon)
-        defer { graph.close() }
-        let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
+        return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try beginSnapshot(
+                start, source, GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
+        }
+    }
 
+    private func beginSnapshot(
+        _ start: Start, _ source: PostgresConnection, _ writer: GraphWriter
+    ) throws(PipelineError) -> HeldSnapshot {
         // From here on the graph counts as unfinished, whatever happens to slot and data.
         var checkpoint = Checkpoint(phase: .snapshot, lsn: start.checkpoint?.lsn ?? .zero)
         checkpoint.systemIdentifier = start.systemIdentifier
@@ -215,10 +236,7 @@ final class PipelineAttempt: Sendable {
             group.addTask { [self] in
                 let outcome = await result { () async throws(PipelineError) in
                     try await DedicatedThread.run(name: "graph-writer") { [self] () throws(PipelineError) in
-                        let channel = try GraphConnection.open(settings.graph, abandon)
-                        defer { channel.close() }
-                        let writer = GraphWriter(channel: channel, pipeline: settings.name, owner: owner)
-                        try apply { () throws(ApplyError) in
+                        try withWriter { writer throws(ApplyError) in
                             try writer.run(queue, from: checkpoint, progress: progress, abandon: abandon)
                         }
                     }
@@ -239,6 +257,7 @@ final class PipelineAttempt: Sendable {
             }
             return outcomes
         }
+        if progress.checkpoint.lsn > checkpoint.lsn { progressed.store(true, ordering: .releasing) }
         for outcome in outcomes {
             if case .failure(let error) = outcome { throw error }
         }

@@ -11,6 +11,8 @@ public import Threading
 /// There is one way to recover, whatever failed: everything is dropped, and after a pause the next attempt begins from the
 /// checkpoint in the graph, as it would after `kill -9`.
 public struct PipelineRun: Sendable {
+    private static let briefly: Duration = .seconds(15)
+
     let settings: PipelineSettings
     let file: MappingFile
     /// Throw the graph's content of this mapping away and read everything again.
@@ -32,13 +34,13 @@ public struct PipelineRun: Sendable {
     ///   - abandon: Ends it at once; whatever is not committed comes again at the next start.
     public func run(stop: StopSignal, abandon: StopSignal) async throws(PipelineError) {
         var backoff = Backoff()
+        var lastGood = MonotonicTime.now
         var limits = settings.limits
         var isResnapshotDue = resnapshot
         while !stop.isStopped {
             let attempt = PipelineAttempt(
                 settings: settings, file: file, limits: limits, resnapshot: isResnapshotDue, report: report,
                 stop: stop.child(), abandon: abandon)
-            let began = MonotonicTime.now
             do throws(PipelineError) {
                 try await attempt.run()
                 // It ended without an error: the stop was asked for.
@@ -46,10 +48,15 @@ public struct PipelineRun: Sendable {
             } catch {
                 if stop.isStopped { return }
                 if attempt.hasSnapshotBegun { isResnapshotDue = false }
-                if MonotonicTime.now - began > .seconds(60) { backoff.reset() }
+                if attempt.hasProgressed {
+                    backoff.reset()
+                    lastGood = .now
+                }
+                if error.disposition == .retry { lastGood = .now }
                 switch error.disposition {
                 case .stop: throw error
                 case .retry: limits = settings.limits
+                case .retryBriefly: guard MonotonicTime.now - lastGood < Self.briefly else { throw error }
                 case .retrySmaller:
                     guard limits.rows > 1 else {
                         var final = error

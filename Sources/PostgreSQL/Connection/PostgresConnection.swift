@@ -255,6 +255,10 @@ extension PostgresConnection {
         }
         let message = ServerText.oneLine(text)
         if needsPassword { return PostgresError(.authentication, message, server: server) }
+        // libpq gives words only: an option's value is judged when the connection starts.
+        if ["invalid ", "could not match ", "definition of service "].contains(where: { message.hasPrefix($0) }) {
+            return PostgresError(.configuration, message, server: server)
+        }
         let isTLS = ["SSL", "certificate", "TLS"].contains { message.contains($0) }
         return PostgresError(isTLS ? .tls : .connect, message, server: server)
     }
