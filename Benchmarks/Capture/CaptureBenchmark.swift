@@ -38,7 +38,9 @@ struct CaptureBenchmark {
         try source.connection.execute(StreamLoad.sql(changes: changes - changes / 4, seed: 2))
         let end = try source.markEnd()
 
-        print("capture: \(changes) changes, \(source.serverVersion), \(runs) runs each, in turns\n  \(Machine.description)")
+        print(
+            "capture: \(changes) changes, \(source.serverVersion), \(runs) runs each, in turns\n  \(Machine.description)"
+        )
         let smallRun = try drain(source, small, until: smallEnd)
         var lockstep: [Run] = []
         var peer: [Run] = []
@@ -65,7 +67,8 @@ struct CaptureBenchmark {
     private func receive(_ source: Source, _ slot: String, until end: LSN) throws -> Run {
         try measured(
             [
-                "pg_recvlogical", "-d", source.url, "--slot", slot, "--start", "--no-loop", "-F", "0", "-f", "/dev/null",
+                "pg_recvlogical", "-d", source.url, "--slot", slot, "--start", "--no-loop", "-F", "0", "-f",
+                "/dev/null",
                 "--endpos", "\(end)", "-o", "proto_version=1", "-o", "publication_names=\(Source.publication)",
                 "-o", "binary=true",
             ], output: URL(filePath: "/dev/null"))
@@ -108,5 +111,7 @@ struct CaptureBenchmark {
             """)
     }
 
-    private func megabytes(_ outcome: CaptureDrain.Outcome) -> String { outcome.peakMegabytes.map { fixed($0, 1) } ?? "?" }
+    private func megabytes(_ outcome: CaptureDrain.Outcome) -> String {
+        outcome.peakMegabytes.map { fixed($0, 1) } ?? "?"
+    }
 }

@@ -90,7 +90,9 @@ struct CaptureDrain {
         var sum: UInt64 = 0
         var offset = 0
         while offset + 8 <= bytes.byteCount {
-            sum = (sum ^ (unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))) &* 0x9e37_79b9_7f4a_7c15
+            sum =
+                (sum ^ (unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+                &* 0x9e37_79b9_7f4a_7c15
             offset += 8
         }
         return sum

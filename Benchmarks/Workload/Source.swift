@@ -36,7 +36,8 @@ final class Source {
         url = Self.url(adminURL, database: database)
         connection = try PostgresConnection(try PostgresConfiguration(url))
         try connection.execute(Schema.sql)
-        try connection.execute("CREATE PUBLICATION \(Self.publication) FOR ALL TABLES WITH (publish_via_partition_root = true)")
+        try connection.execute(
+            "CREATE PUBLICATION \(Self.publication) FOR ALL TABLES WITH (publish_via_partition_root = true)")
         admin.close()
     }
 
