@@ -91,8 +91,18 @@ private struct Scene {
     func truncate(_ relation: UInt32) { buffer.changes.append(Change(kind: .truncate, relation: relation)) }
 
     /// Each statement's kind and its rows, in order: `upsert Order [[1, "a"]]`.
-    func encoded(by encoder: BatchEncoder = BatchEncoder(mapping: Self.mapping)) throws -> [String] {
+    ///
+    /// - Parameter isWhole: The changes end with their transaction.
+    func encoded(
+        by encoder: BatchEncoder = BatchEncoder(mapping: Self.mapping), isWhole: Bool = true
+    ) throws -> [String] {
         defer { buffer.removeAll() }
+        if isWhole {
+            buffer.transactions.append(
+                TransactionEnd(
+                    xid: 1, commitLSN: LSN(rawValue: 1), endLSN: LSN(rawValue: 2), commitTime: 0,
+                    changeCount: buffer.changes.count))
+        }
         return try encoder.encode(buffer, 0..<buffer.changes.count).map { statement in
             var reader = PackStreamReader(statement.rows.bytes)
             let rows = try (0..<statement.rowCount).map { _ in try reader.readValue() }
@@ -239,6 +249,49 @@ private struct Scene {
         scene.insert(0, 1, "a", "b", nil)
         scene.update(0, key: [1, nil, nil, nil], 2, "a", "b", nil)
         #expect(try scene.encoded() == ["upsert [[2,a,b]]"])
+    }
+
+    @Test func `a key that was left and taken by a new row moves no node when it is left again`() throws {
+        let scene = Scene()
+        scene.update(0, key: [5, nil, nil, nil], 6, "a", "b", nil)
+        scene.insert(0, 5, "c", "d", nil)
+        scene.update(0, key: [5, nil, nil, nil], 7, "c", "d", nil)
+        #expect(
+            try scene.encoded() == ["move [[5,6]]", "upsert [[6,a,b],[7,c,d]]", "stale [[6,null]]"])
+    }
+
+    @Test func `a join row that was deleted before its end changed the key is deleted by the key it had`() throws {
+        let scene = Scene()
+        scene.delete(2, key: 1, 7, nil)
+        scene.update(0, key: [1, nil, nil, nil], 2, "a", "b", nil)
+        #expect(
+            try scene.encoded() == ["untag [[1,7]]", "move [[1,2]]", "upsert [[2,a,b]]", "stale [[2,null]]"])
+    }
+
+    @Test func `a remembered foreign key counts for nothing where nodes have changed keys`() throws {
+        let scene = Scene()
+        let encoder = BatchEncoder(mapping: Scene.mapping)
+        scene.insert(0, 1, "a", "b", 7)
+        _ = try scene.encoded(by: encoder)
+        scene.update(1, key: [7], 8)
+        scene.update(1, key: [6], 7)
+        scene.update(0, 1, "a", "b", 7)
+        let statements = try scene.encoded(by: encoder)
+        #expect(statements.suffix(2) == ["stale [[1,7]]", "reference [[1,7]]"])
+    }
+
+    @Test func `nothing is remembered over the cut of a transaction`() throws {
+        let scene = Scene()
+        let encoder = BatchEncoder(mapping: Scene.mapping)
+        scene.insert(0, 1, "a", "b", 7)
+        _ = try scene.encoded(by: encoder)
+        scene.delete(1, key: 7)
+        _ = try scene.encoded(by: encoder, isWhole: false)
+        scene.insert(1, 7)
+        scene.update(0, 1, "a", "b", 7)
+        #expect(
+            try scene.encoded(by: encoder)
+                == ["customer [[7]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]"])
     }
 
     @Test func `a key change onto a key that was deleted waits for the deletion`() throws {

@@ -23,6 +23,8 @@ public final class BatchEncoder {
     private var writer = SegmentWriter()
     private var statements: [EncodedStatement] = []
     private var absent: [Int] = []
+    /// This segment has touched relationships of join tables.
+    private var hasJoinChanges = false
 
     private struct Move {
         var program: Int32
@@ -55,7 +57,8 @@ public final class BatchEncoder {
                 }
                 current += 1
             }
-            try unsafe flushSegment(fields, bytes.span.bytes)
+            let isWhole = buffer.transactions.last?.changeCount == range.upperBound
+            try unsafe flushSegment(fields, bytes.span.bytes, isWhole: isWhole)
         } catch {
             var error = error
             error.lsn = error.lsn ?? buffer.transactions.first { $0.changeCount > current }?.commitLSN
@@ -90,10 +93,12 @@ public final class BatchEncoder {
             if programOfTable[program.tableIndex] != nil { try flushSegment(fields, bytes) }
             programOfTable[program.tableIndex] = index
         }
+        if program.isJoin { hasJoinChanges = true }
         switch change.kind {
         case .insert:
             let (entity, found) = try find(program, index, change.newStart, nil, fields, bytes)
-            if !found { entities[entity].isNew = true }
+            // A key that another row has left belongs to no node once the moves are done.
+            if !found || entities[entity].state == .gone { entities[entity].isNew = true }
             entities[entity].state = .present
             entities[entity].row = change.newStart
             entities[entity].references = .max
@@ -132,8 +137,9 @@ public final class BatchEncoder {
 
         var (old, _) = try find(program, index, oldStart, nil, fields, bytes)
         var (new, found) = try find(program, index, row, oldStart, fields, bytes)
-        if found, entities[new].state != .gone {
-            // Onto a key that this segment wrote or deleted: the graph has to see that first.
+        if (found && entities[new].state != .gone) || (!program.isJoin && hasJoinChanges) {
+            // Onto a key that this segment wrote or deleted: the graph has to see that first. And changes of join rows
+            // before this one name their ends by the keys that they had then.
             try flushSegment(fields, bytes)
             (old, _) = try find(program, index, oldStart, nil, fields, bytes)
             (new, found) = try find(program, index, row, oldStart, fields, bytes)
@@ -240,8 +246,13 @@ public final class BatchEncoder {
 
     // MARK: Encoding
 
-    private func flushSegment(_ fields: ContiguousArray<Field>, _ bytes: RawSpan) throws(ApplyError) {
+    /// - Parameter isWhole: The segment ends with a transaction. Where one is cut, a node may be gone while rows that
+    ///   refer to it have not come yet: nothing is remembered over that.
+    private func flushSegment(
+        _ fields: ContiguousArray<Field>, _ bytes: RawSpan, isWhole: Bool = false
+    ) throws(ApplyError) {
         guard !entities.isEmpty else { return }
+        defer { if !isWhole { memory.forget() } }
         for move in moves {
             let target = writer.move(Int(move.program))
             let program = programs[Int(move.program)]
@@ -267,6 +278,7 @@ public final class BatchEncoder {
         statements.append(contentsOf: writer.takeStatements())
         entities.removeAll()
         moves.removeAll(keepingCapacity: true)
+        hasJoinChanges = false
     }
 
     private func writeRow(
@@ -318,7 +330,8 @@ public final class BatchEncoder {
             let value = valueHash(columns, entity.row, fields, bytes)
             // A new node has no relationship yet, and a moved one brings its own: what its key had before does not count.
             let isKnown = memory.note(row: entity.hash, reference: index, value: value)
-            if isKnown, !entity.isNew, entity.move < 0 { continue }
+            // Nor does it where nodes have changed keys: the target may be another node by the same key.
+            if isKnown, !entity.isNew, moves.isEmpty { continue }
             if !entity.isNew {
                 try writeEnds(
                     entity, columns, isNull, into: writer.stale(Int(entity.program), reference: index), fields, bytes)
