@@ -37,7 +37,7 @@ let package = Package(
         module("Verify", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
         module("Pipeline", ["Capture", "Apply", "Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         .executableTarget(
-            name: "lockstep", dependencies: ["Pipeline", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
+            name: "lockstep", dependencies: ["Pipeline", "Verify", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
             swiftSettings: settings),
 
         module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
