@@ -15,9 +15,6 @@ struct ReferenceMemory: ~Copyable {
     /// 2 MB.
     private var slots = ContiguousArray(repeating: Slot(), count: 1 << 17)
 
-    /// Empties the memory.
-    mutating func forget() { for index in slots.indices { slots[index] = Slot() } }
-
     /// Notes the value of a reference.
     ///
     /// - Returns: True when it is the one that was noted before.

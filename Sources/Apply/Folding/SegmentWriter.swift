@@ -8,7 +8,7 @@ internal import PostgreSQL
 struct SegmentWriter {
     /// In this order; see "Folding" in docs/ARCHITECTURE.md.
     enum Phase: Int, CaseIterable {
-        case nodeMove, nodeUpsert, joinMove, stale, reference, joinUpsert, joinDelete, nodeDelete
+        case truncate, carry, joinDelete, nodeMove, nodeUpsert, joinMove, stale, reference, joinUpsert, nodeDelete
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -22,7 +22,7 @@ struct SegmentWriter {
     /// The statements of one table program that take rows now.
     private struct Output {
         var move = Slot()
-        var joinMove = Slot()
+        var carry = Slot()
         var upsert = Slot()
         var partial: [(absent: [Int], slot: Slot)] = []
         var stale: [Slot]
@@ -46,7 +46,7 @@ struct SegmentWriter {
         for index in phases.indices { phases[index].removeAll() }
         for index in outputs.indices {
             outputs[index].move.statement = nil
-            outputs[index].joinMove.statement = nil
+            outputs[index].carry.statement = nil
             outputs[index].upsert.statement = nil
             outputs[index].delete.statement = nil
             for i in outputs[index].partial.indices { outputs[index].partial[i].slot.statement = nil }
@@ -60,14 +60,34 @@ struct SegmentWriter {
 
     // MARK: Where a row goes
 
+    mutating func truncate(_ program: Int) {
+        let table = programs[program]
+        guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
+        let text =
+            switch table.shape {
+            case .node(let node, _): node.truncateStatement()
+            case .join(let join): join.truncateStatement()
+            }
+        phases[Phase.truncate.rawValue].append(EncodedStatement(text: text, table: table.table, takesRows: false))
+    }
+
+    // Moves and what is carried are never split: all is read before anything is written.
+
     mutating func move(_ program: Int) -> EncodedStatement {
         let table = programs[program]
         switch table.shape {
         case .node(let node, _):
-            // Never split: a swap has to see both of its nodes.
             return open(\.[program].move, .nodeMove, table, limit: .max) { node.moveStatement() }
         case .join(let join):
-            return open(\.[program].joinMove, .joinMove, table) { join.moveStatement() }
+            return open(\.[program].move, .joinMove, table, limit: .max) { join.moveStatement() }
+        }
+    }
+
+    mutating func carry(_ program: Int) -> EncodedStatement {
+        let table = programs[program]
+        return open(\.[program].carry, .carry, table, limit: .max) {
+            guard case .node(let node, _) = table.shape else { return "" }
+            return node.carryStatement()
         }
     }
 
@@ -112,15 +132,6 @@ struct SegmentWriter {
         case .join(let join):
             return open(\.[program].delete, .joinDelete, table) { join.deleteStatement() }
         }
-    }
-
-    static func truncate(_ program: TableProgram) -> EncodedStatement {
-        let text =
-            switch program.shape {
-            case .node(let node, _): node.truncateStatement()
-            case .join(let join): join.truncateStatement()
-            }
-        return EncodedStatement(text: text, table: program.table, takesRows: false)
     }
 
     private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {
