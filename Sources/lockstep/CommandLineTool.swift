@@ -7,7 +7,7 @@ enum CommandLineTool {
     private static var commands: [any Command.Type] {
         [
             InitCommand.self, CheckCommand.self, PlanCommand.self, SetupCommand.self, RunCommand.self,
-            StatusCommand.self, WaitCommand.self, TeardownCommand.self,
+            StatusCommand.self, WaitCommand.self, VerifyCommand.self, TeardownCommand.self,
         ]
     }
 

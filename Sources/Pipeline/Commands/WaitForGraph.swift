@@ -39,13 +39,16 @@ public final class WaitForGraph {
         let deadline = MonotonicTime.after(timeout)
         while true {
             let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
-            guard let slot else {
-                throw PipelineError(
-                    "the replication slot is gone", "\(settings.source): \"\(settings.slot)\"",
-                    remedy: "Start the pipeline with `lockstep run` first.")
+            if let confirmed = slot?.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
+            if MonotonicTime.now >= deadline {
+                // Until then the first `lockstep run` may be about to make it.
+                guard slot != nil else {
+                    throw PipelineError(
+                        "there is no replication slot", "\(settings.source): \"\(settings.slot)\"",
+                        remedy: "Start the pipeline with `lockstep run`.")
+                }
+                return false
             }
-            if let confirmed = slot.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
-            if MonotonicTime.now >= deadline { return false }
             guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
         }
     }

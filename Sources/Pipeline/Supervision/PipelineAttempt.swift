@@ -191,7 +191,7 @@ final class PipelineAttempt: Sendable {
         _ mapping: GraphMapping, from checkpoint: Checkpoint
     ) async throws(PipelineError) -> Checkpoint {
         let queue = BatchQueue(capacity: 1)
-        let progress = ApplyProgress(checkpoint)
+        let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
         let streamStop = stop.child()
         let binary = mapping.isBinaryExact
         let outcomes = await withTaskGroup(of: Result<Void, PipelineError>.self) { group in

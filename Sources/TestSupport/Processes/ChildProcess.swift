@@ -95,6 +95,13 @@ public final class ChildProcess: Sendable {
         }
     }
 
+    /// Whether a process runs, ours or another's; one that has ended and that nobody has waited for does not.
+    static func isAlive(_ pid: pid_t) -> Bool {
+        guard kill(pid, 0) == 0 else { return false }
+        let state = (try? capture(["ps", "-o", "stat=", "-p", "\(pid)"])) ?? "Z"
+        return !state.hasPrefix("Z")
+    }
+
     // Under the lock, so that nobody signals a pid that has been reaped and given away.
     private func reap(_ state: inout Exit?, flags: Int32) -> Exit? {
         if state != nil { return state }
@@ -111,7 +118,8 @@ extension ChildProcess {
     /// - Throws: ``TestSupportError`` with its output when it fails or takes longer than `limit`.
     @discardableResult
     public static func run(
-        _ command: [String], environment: [String: String] = [:], input: Input = .null, within limit: Duration = .seconds(120)
+        _ command: [String], environment: [String: String] = [:], input: Input = .null,
+        within limit: Duration = .seconds(120)
     ) async throws -> String {
         let (child, files) = try start(command, environment: environment, input: input)
         defer { files.remove() }

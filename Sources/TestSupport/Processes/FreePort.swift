@@ -30,7 +30,9 @@ public enum FreePort {
 
     /// Whether somebody accepts connections on the port.
     public static func isListening(_ port: Int) -> Bool {
-        unsafe withLoopbackSocket(port: port) { descriptor, address, size in unsafe connect(descriptor, address, size) == 0 }
+        unsafe withLoopbackSocket(port: port) { descriptor, address, size in
+            unsafe connect(descriptor, address, size) == 0
+        }
     }
 
     static func withLoopbackSocket<Result>(

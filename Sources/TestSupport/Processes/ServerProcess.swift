@@ -78,7 +78,7 @@ final class ServerProcess: Sendable {
         running.sendToGroup(signal: SIGKILL)
         for pid in children { kill(pid, SIGKILL) }
         try await end(signal: SIGKILL, wholeGroup: true)
-        try await eventually("end of the children of \(name)") { children.allSatisfy { kill($0, 0) != 0 } }
+        try await eventually("end of the children of \(name)") { children.allSatisfy { !ChildProcess.isAlive($0) } }
     }
 
     /// The last lines of the server's output.

@@ -15,7 +15,8 @@ struct `A throw-away PostgreSQL server` {
 
     @Test func `gives every test a database of its own`() async throws {
         try await server.createDatabase("a \"quoted\" name")
-        #expect(try await server.psql("SELECT current_database()", database: "a \"quoted\" name") == "a \"quoted\" name")
+        #expect(
+            try await server.psql("SELECT current_database()", database: "a \"quoted\" name") == "a \"quoted\" name")
         try await server.dropDatabase("a \"quoted\" name")
     }
 
