@@ -40,6 +40,12 @@ let package = Package(
             name: "lockstep", dependencies: ["Pipeline", "Verify", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
             swiftSettings: settings),
 
+        // Claims of the documentation, measured; see docs/benchmarks.md.
+        .executableTarget(
+            name: "lockstep-benchmarks",
+            dependencies: ["Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestSupport"],
+            path: "Benchmarks", swiftSettings: settings),
+
         module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
         tests("BoltTests", ["Bolt"]),
         tests("PostgreSQLTests", ["PostgreSQL"]),

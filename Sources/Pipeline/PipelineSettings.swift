@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+package import Apply
 public import Bolt
 public import Mapping
 public import PostgreSQL
@@ -14,6 +15,8 @@ public struct PipelineSettings: Sendable {
     public var limits = BatchLimits()
     /// Tables that the first read reads at a time.
     public var snapshotReaders = 4
+    /// Told of each checkpoint that the graph acknowledged, on the thread that writes to it; for measurements.
+    package var acknowledged: (@Sendable (Checkpoint) -> Void)?
 
     public init(
         name: String, source: PostgresConfiguration, graph: BoltConfiguration, slot: String, publication: String

@@ -32,6 +32,15 @@ public struct MonotonicTime: Comparable, Sendable {
         .nanoseconds(end.nanoseconds - start.nanoseconds)
     }
 
+    /// Has the calling thread sleep for a moment that is too short to be interrupted: less than a millisecond.
+    public static func rest(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        precondition(seconds == 0 && attoseconds < 1_000_000_000_000_000, "a rest is short")
+        var time = timespec()
+        time.tv_nsec = Int(attoseconds / 1_000_000_000)
+        unsafe nanosleep(&time, nil)
+    }
+
     /// Milliseconds until this moment, rounded up; 0 when it has passed. The form that `poll` takes.
     public var millisecondsFromNow: Int32 {
         let left = nanoseconds - MonotonicTime.now.nanoseconds

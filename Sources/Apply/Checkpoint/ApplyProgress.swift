@@ -12,15 +12,21 @@ public final class ApplyProgress: Sendable {
     }
 
     private let state: Mutex<State>
+    private let observer: (@Sendable (Checkpoint) -> Void)?
     /// Woken whenever the checkpoint has moved.
     public let moved = Wakeup()
 
-    public init(_ checkpoint: Checkpoint) { state = Mutex(State(checkpoint: checkpoint)) }
+    /// - Parameter observer: Told of each checkpoint on the writer's thread, before anybody else.
+    public init(_ checkpoint: Checkpoint, observer: (@Sendable (Checkpoint) -> Void)? = nil) {
+        state = Mutex(State(checkpoint: checkpoint))
+        self.observer = observer
+    }
 
     /// The checkpoint of the last graph transaction whose COMMIT was acknowledged.
     public var checkpoint: Checkpoint { state.withLock { $0.checkpoint } }
 
     func acknowledge(_ checkpoint: Checkpoint) {
+        observer?(checkpoint)
         state.withLock { $0.checkpoint = checkpoint }
         moved.wake()
     }

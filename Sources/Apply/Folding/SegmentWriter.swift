@@ -14,29 +14,34 @@ struct SegmentWriter {
     /// More rows than this in one `UNWIND` are slower again.
     static let rowsPerStatementMax = 5000
 
+    /// A statement of a table program: its text, made when first needed, and what takes rows for it now.
     private struct Slot {
         var statement: EncodedStatement?
         var text: String?
     }
 
-    /// The statements of one table program that take rows now.
+    /// Where a table program's slots are: move, carry, upsert and delete, then stale and put for each of its references.
     private struct Output {
-        var move = Slot()
-        var carry = Slot()
-        var upsert = Slot()
-        var partial: [(absent: [Int], slot: Slot)] = []
-        var stale: [Slot]
-        var reference: [Slot]
-        var delete = Slot()
+        let first: Int
+        /// Upserts of rows that came without some columns.
+        var partial: [(absent: [Int], slot: Int)] = []
+
+        var move: Int { first }
+        var carry: Int { first + 1 }
+        var upsert: Int { first + 2 }
+        var delete: Int { first + 3 }
+        func stale(_ reference: Int) -> Int { first + 4 + 2 * reference }
+        func reference(_ reference: Int) -> Int { first + 5 + 2 * reference }
     }
 
+    private var slots: ContiguousArray<Slot> = []
     private var outputs: [Output] = []
     private var programs: [TableProgram] = []
     private var phases: [[EncodedStatement]] = Array(repeating: [], count: Phase.allCases.count)
 
     mutating func add(_ program: TableProgram) {
-        let empty = Array(repeating: Slot(), count: program.references.count)
-        outputs.append(Output(stale: empty, reference: empty))
+        outputs.append(Output(first: slots.count))
+        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * program.references.count))
         programs.append(program)
     }
 
@@ -44,17 +49,7 @@ struct SegmentWriter {
     mutating func takeStatements() -> [EncodedStatement] {
         let all = phases.flatMap { $0 }
         for index in phases.indices { phases[index].removeAll() }
-        for index in outputs.indices {
-            outputs[index].move.statement = nil
-            outputs[index].carry.statement = nil
-            outputs[index].upsert.statement = nil
-            outputs[index].delete.statement = nil
-            for i in outputs[index].partial.indices { outputs[index].partial[i].slot.statement = nil }
-            for i in outputs[index].stale.indices {
-                outputs[index].stale[i].statement = nil
-                outputs[index].reference[i].statement = nil
-            }
-        }
+        for index in slots.indices { slots[index].statement = nil }
         return all
     }
 
@@ -63,75 +58,50 @@ struct SegmentWriter {
     mutating func truncate(_ program: Int) {
         let table = programs[program]
         guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
-        let text =
-            switch table.shape {
-            case .node(let node, _): node.truncateStatement()
-            case .join(let join): join.truncateStatement()
-            }
-        phases[Phase.truncate.rawValue].append(EncodedStatement(text: text, table: table.table, takesRows: false))
+        phases[Phase.truncate.rawValue].append(
+            EncodedStatement(text: table.shape.truncateText, table: table.table, takesRows: false))
     }
 
     // Moves and what is carried are never split: all is read before anything is written.
 
     mutating func move(_ program: Int) -> EncodedStatement {
-        let table = programs[program]
-        switch table.shape {
-        case .node(let node, _):
-            return open(\.[program].move, .nodeMove, table, limit: .max) { node.moveStatement() }
-        case .join(let join):
-            return open(\.[program].move, .joinMove, table, limit: .max) { join.moveStatement() }
-        }
+        let phase: Phase = programs[program].isJoin ? .joinMove : .nodeMove
+        return open(outputs[program].move, phase, program, limit: .max) { $0.shape.moveText }
     }
 
     mutating func carry(_ program: Int) -> EncodedStatement {
-        let table = programs[program]
-        return open(\.[program].carry, .carry, table, limit: .max) {
-            guard case .node(let node, _) = table.shape else { return "" }
-            return node.carryStatement()
-        }
+        open(outputs[program].carry, .carry, program, limit: .max) { $0.shape.node?.carryStatement() ?? "" }
     }
 
     /// - Parameter absent: Positions among the program's properties of columns that the stream did not carry.
     mutating func upsert(_ program: Int, absent: [Int]) -> EncodedStatement {
-        let table = programs[program]
-        let phase: Phase = table.isJoin ? .joinUpsert : .nodeUpsert
-        if absent.isEmpty {
-            return open(\.[program].upsert, phase, table) { Self.upsertText(table, absent: []) }
-        }
-        let variant: Int
-        if let known = outputs[program].partial.firstIndex(where: { $0.absent == absent }) {
-            variant = known
-        } else {
-            variant = outputs[program].partial.count
-            outputs[program].partial.append((absent, Slot()))
-        }
-        return open(\.[program].partial[variant].slot, phase, table) { Self.upsertText(table, absent: absent) }
+        let phase: Phase = programs[program].isJoin ? .joinUpsert : .nodeUpsert
+        let slot = absent.isEmpty ? outputs[program].upsert : partialSlot(program, absent)
+        return open(slot, phase, program) { Self.upsertText($0, absent: absent) }
+    }
+
+    private mutating func partialSlot(_ program: Int, _ absent: [Int]) -> Int {
+        if let known = outputs[program].partial.first(where: { $0.absent == absent }) { return known.slot }
+        outputs[program].partial.append((absent, slots.count))
+        slots.append(Slot())
+        return slots.count - 1
     }
 
     mutating func stale(_ program: Int, reference: Int) -> EncodedStatement {
-        let table = programs[program]
-        return open(\.[program].stale[reference], .stale, table) {
-            guard case .node(let node, _) = table.shape else { return "" }
-            return node.staleStatement(reference: node.references[reference])
+        open(outputs[program].stale(reference), .stale, program) {
+            $0.shape.node.map { $0.staleStatement(reference: $0.references[reference]) } ?? ""
         }
     }
 
     mutating func reference(_ program: Int, reference: Int) -> EncodedStatement {
-        let table = programs[program]
-        return open(\.[program].reference[reference], .reference, table) {
-            guard case .node(let node, _) = table.shape else { return "" }
-            return node.referenceStatement(reference: node.references[reference])
+        open(outputs[program].reference(reference), .reference, program) {
+            $0.shape.node.map { $0.referenceStatement(reference: $0.references[reference]) } ?? ""
         }
     }
 
     mutating func delete(_ program: Int) -> EncodedStatement {
-        let table = programs[program]
-        switch table.shape {
-        case .node(let node, _):
-            return open(\.[program].delete, .nodeDelete, table) { node.deleteStatement() }
-        case .join(let join):
-            return open(\.[program].delete, .joinDelete, table) { join.deleteStatement() }
-        }
+        let phase: Phase = programs[program].isJoin ? .joinDelete : .nodeDelete
+        return open(outputs[program].delete, phase, program) { $0.shape.deleteText }
     }
 
     private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {
@@ -143,14 +113,41 @@ struct SegmentWriter {
     }
 
     private mutating func open(
-        _ path: WritableKeyPath<[Output], Slot>, _ phase: Phase, _ program: TableProgram, limit: Int = rowsPerStatementMax,
-        text: () -> String
+        _ slot: Int, _ phase: Phase, _ program: Int, limit: Int = rowsPerStatementMax, text: (TableProgram) -> String
     ) -> EncodedStatement {
-        if let statement = outputs[keyPath: path].statement, statement.rowCount < limit { return statement }
-        if outputs[keyPath: path].text == nil { outputs[keyPath: path].text = text() }
-        let statement = EncodedStatement(text: outputs[keyPath: path].text ?? "", table: program.table)
-        outputs[keyPath: path].statement = statement
+        if let statement = slots[slot].statement, statement.rowCount < limit { return statement }
+        let table = programs[program]
+        let text = slots[slot].text ?? text(table)
+        let statement = EncodedStatement(text: text, table: table.table)
+        slots[slot] = Slot(statement: statement, text: text)
         phases[phase.rawValue].append(statement)
         return statement
+    }
+}
+
+extension TableProgram.Shape {
+    fileprivate var node: NodeMapping? {
+        if case .node(let node, _) = self { node } else { nil }
+    }
+
+    fileprivate var moveText: String {
+        switch self {
+        case .node(let node, _): node.moveStatement()
+        case .join(let join): join.moveStatement()
+        }
+    }
+
+    fileprivate var deleteText: String {
+        switch self {
+        case .node(let node, _): node.deleteStatement()
+        case .join(let join): join.deleteStatement()
+        }
+    }
+
+    fileprivate var truncateText: String {
+        switch self {
+        case .node(let node, _): node.truncateStatement()
+        case .join(let join): join.truncateStatement()
+        }
     }
 }

@@ -51,6 +51,9 @@ public final class ReplicationStream {
     private var decoder = PgOutputDecoder()
     private var status = StandbyStatus()
     private var hasUnsentOutput = false
+    private var pace = StreamPace()
+    /// How long a fast stream may gather messages; less than anybody notices.
+    private static let rest: Duration = .microseconds(200)
 
     /// Connects and starts to stream.
     ///
@@ -142,7 +145,9 @@ extension ReplicationStream {
         }
         switch consume step {
         case .wouldBlock: return .nothing
-        case .message(let message): return try take(message.bytes, into: buffer)
+        case .message(let message):
+            pace.received()
+            return try take(message.bytes, into: buffer)
         case .end:
             throw CaptureError(
                 .streamEnded, "PostgreSQL at \(connection.server): the server ended the stream, it is shutting down",
@@ -226,6 +231,7 @@ extension ReplicationStream {
     /// To be called after ``receive(into:)`` said `.nothing`. The stop signal ends one wait; later ones are ordinary
     /// again, so that the batch in hand can be finished. Wake-ups are not drained.
     public func wait(wakeups: [Wakeup], deadline: MonotonicTime?) throws(CaptureError) {
+        if pace.isFast() { MonotonicTime.rest(Self.rest) }
         var events: PollEvents = .readable
         if hasUnsentOutput { events.insert(.writable) }
         let seen = connection.poll(for: events, wakeups: wakeups, deadline: deadline)

@@ -152,8 +152,8 @@ public struct Preflight {
             PreflightFinding(
                 .error, .source, "a replication connection is refused, an ordinary one is not: \(failure)",
                 fix: isRefused
-                    ? "let the role in by pg_hba.conf: host \(facts.database) \(facts.role.name) … scram-sha-256; then "
-                        + "SELECT pg_reload_conf(); a pooler such as PgBouncer cannot stand between"
+                    ? "let the role in by pg_hba.conf: host \(facts.database) \(facts.role.name) … scram-sha-256; "
+                        + "then SELECT pg_reload_conf(); a pooler such as PgBouncer cannot stand between"
                     : "connect to PostgreSQL itself: a pooler such as PgBouncer cannot stand between")
         ]
     }

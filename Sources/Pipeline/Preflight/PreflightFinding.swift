@@ -64,6 +64,9 @@ extension PipelineError {
     }
 }
 
-extension [PreflightFinding] {
-    var firstError: PreflightFinding? { first { $0.severity == .error } }
+extension [String] {
+    /// All of a few; the first of many and how many there are. A fix names them all.
+    var listed: String {
+        count <= 5 ? joined(separator: ", ") : prefix(4).joined(separator: ", ") + " and \(count - 4) more"
+    }
 }

@@ -12,7 +12,8 @@ enum TransportFindings {
         let risk =
             switch (isEncrypted, configuration.sslMode) {
             case (false?, _), (nil, "disable"): "is not encrypted"
-            case (_, "verify-ca"): "is encrypted, but any host with a certificate of that authority can pose as the server"
+            case (_, "verify-ca"):
+                "is encrypted, but any host with a certificate of that authority can pose as the server"
             default: "is encrypted at best, and whoever stands between can pose as the server"
             }
         return [
@@ -26,7 +27,8 @@ enum TransportFindings {
         guard !isLocal(configuration.host) else { return [] }
         return [
             PreflightFinding(
-                .warning, .graph, "the connection to \(configuration.host) is not encrypted: data and password can be read",
+                .warning, .graph,
+                "the connection to \(configuration.host) is not encrypted: data and password can be read",
                 fix: "keep both on one private network, or go through a tunnel: ssh -N -L 7687:localhost:7687 "
                     + "\(configuration.host), and bolt://localhost:7687 as graph.url")
         ]

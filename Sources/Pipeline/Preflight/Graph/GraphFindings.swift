@@ -36,7 +36,9 @@ enum GraphFindings {
         var findings: [PreflightFinding] = []
         if let failure = facts.writeFailure {
             findings.append(
-                PreflightFinding(.error, .graph, "nothing can be written: \(failure)", fix: remedy(failure, "publisher")))
+                PreflightFinding(
+                    .error, .graph,
+                    "nothing can be written: \(failure)", fix: remedy(failure, "publisher")))
         }
         if let failure = facts.schemaFailure {
             findings.append(
@@ -49,8 +51,8 @@ enum GraphFindings {
     private static func remedy(_ failure: BoltError, _ role: String) -> String? {
         let code = failure.code ?? ""
         if code.contains("Forbidden") || code.contains("Security") {
-            return "GRANT ROLE \(role) TO …; as an administrator of the graph (role architect covers all that Lockstep "
-                + "does), or use another user in graph.url"
+            return "GRANT ROLE \(role) TO …; as an administrator of the graph (role architect covers all that "
+                + "Lockstep does), or use another user in graph.url"
         }
         if code.contains("ReadOnly") {
             return "ALTER DATABASE … SET ACCESS READ WRITE; or take the database out of server.databases.read_only"
@@ -79,15 +81,15 @@ enum GraphFindings {
             findings.append(
                 PreflightFinding(
                     .note, .graph,
-                    "\(missing.count) of \(wanted.count) constraints and indexes are not there yet, `lockstep run` makes "
-                        + "them: \(missing.joined(separator: ", "))"))
+                    "\(missing.count) of \(wanted.count) constraints and indexes are not there yet, `lockstep run` "
+                        + "makes them: \(missing.listed)"))
         }
         for entry in mapping == nil ? [] : schema.foreign(to: wanted) {
             findings.append(
                 PreflightFinding(
                     .warning, .graph,
-                    "the constraint \(entry.name) (\(entry.type)) on \(GraphSchema.describe(entry)) is not the mapping's, "
-                        + "and can refuse rows",
+                    "the constraint \(entry.name) (\(entry.type)) on \(GraphSchema.describe(entry)) is not the "
+                        + "mapping's, and can refuse rows",
                     fix: "DROP CONSTRAINT \(Cypher.quoted(entry.name)); unless PostgreSQL guarantees the same"))
         }
         return findings
@@ -131,7 +133,8 @@ enum GraphFindings {
             .union(types.intersection(facts.labelsInUse))
         return clashing.sorted().map { name in
             PreflightFinding(
-                .error, .graph, "\(name) is a label and a relationship type, and ArcadeDB takes a name for one of them only",
+                .error, .graph,
+                "\(name) is a label and a relationship type, and ArcadeDB takes a name for one of them only",
                 fix: "rename one of the two in the mapping, or use an empty database where it is there from before")
         }
     }
@@ -145,19 +148,21 @@ enum GraphFindings {
                 switch checkpoint.phase {
                 case .snapshot: "the first read of \"\(pipeline)\" was not finished: `lockstep run` begins it again"
                 case .streaming:
-                    "\"\(pipeline)\" stands at \(checkpoint.lsn) of the cluster \(checkpoint.systemIdentifier), after "
-                        + "\(checkpoint.changes) rows in \(checkpoint.transactions) transactions"
+                    "\"\(pipeline)\" stands at \(checkpoint.lsn) of the cluster \(checkpoint.systemIdentifier), "
+                        + "after \(checkpoint.changes) rows in \(checkpoint.transactions) transactions"
                 }
             findings.append(PreflightFinding(.note, .graph, text))
         } else if facts.hasReadCheckpoint, let pipeline {
             findings.append(
                 PreflightFinding(
-                    .note, .graph, "there is no checkpoint of \"\(pipeline)\" yet: the first `lockstep run` reads everything"))
+                    .note, .graph,
+                    "there is no checkpoint of \"\(pipeline)\" yet: the first `lockstep run` reads everything"))
         }
         if !facts.otherPipelines.isEmpty {
             findings.append(
                 PreflightFinding(
-                    .note, .graph, "other pipelines write to this graph too: \(facts.otherPipelines.joined(separator: ", "))"))
+                    .note, .graph,
+                    "other pipelines write to this graph too: \(facts.otherPipelines.joined(separator: ", "))"))
         }
         return findings
     }

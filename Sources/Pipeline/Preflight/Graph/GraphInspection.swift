@@ -98,8 +98,8 @@ struct GraphInspection {
     static func duplicates(of node: NodeMapping) -> String {
         let key = node.key.map { "n." + Cypher.quoted($0.property) }
         let isWhole = key.map { $0 + " IS NOT NULL" }.joined(separator: " AND ")
-        return "MATCH (n:\(Cypher.quoted(node.label))) WHERE \(isWhole) "
-            + "WITH [\(key.joined(separator: ", "))] AS key, count(*) AS nodes WHERE nodes > 1 RETURN key, nodes"
+        return "MATCH (n:\(Cypher.quoted(node.label))) WHERE \(isWhole) WITH [\(key.joined(separator: ", "))] AS "
+            + "key, count(*) AS nodes WHERE nodes > 1 RETURN key, nodes"
     }
 
     private func readNames(_ facts: inout GraphFacts) throws(PipelineError) {

@@ -28,8 +28,8 @@ enum PublicationFindings {
         guard !faults.isEmpty else { return nil }
         return PreflightFinding(
             .error, .source, "publication \"\(publication.name)\" " + faults.joined(separator: " and "),
-            fix: "ALTER PUBLICATION \(QualifiedName.quoted(publication.name)) SET "
-                + "(publish = 'insert, update, delete, truncate', publish_via_partition_root = true);")
+            fix: "ALTER PUBLICATION \(QualifiedName.quoted(publication.name)) SET (publish = 'insert, update, "
+                + "delete, truncate', publish_via_partition_root = true);")
     }
 
     /// Mapped tables that the publication has not.
@@ -45,9 +45,9 @@ enum PublicationFindings {
     static func lacksTables(_ name: String, _ tables: [QualifiedName]) -> PreflightFinding {
         PreflightFinding(
             .error, .source,
-            "publication \"\(name)\" lacks \(tables.map(\.description).joined(separator: ", "))",
-            fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything again; if "
-                + "they fell out of the publication, changes of them may be lost: the same, after\n"
+            "publication \"\(name)\" lacks \(tables.map(\.description).listed)",
+            fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything "
+                + "again; if they fell out of the publication, changes of them may be lost: the same, after\n"
                 + addTablesSQL(name, tables) + ";")
     }
 
@@ -60,18 +60,19 @@ enum PublicationFindings {
         }
         let reason =
             foreign.isEmpty
-            ? "may not create it in database \(facts.database)" : "does not own \(foreign.map(\.description).joined(separator: ", "))"
+            ? "may not create it in database \(facts.database)" : "does not own \(foreign.map(\.description).listed)"
         return PreflightFinding(
             .error, .source, "publication \"\(name)\" does not exist, and role \(facts.role.name) \(reason)",
             fix: "as the owner of the tables or a superuser:\n" + plan.publicationStatement + ";")
     }
 
     private static func incomplete(
-        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ facts: SourceFacts, _ graph: GraphState
+        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ facts: SourceFacts,
+        _ graph: GraphState
     ) -> PreflightFinding {
         let name = publication.publication.name
         if case .following = graph { return lacksTables(name, tables) }
-        let list = tables.map(\.description).joined(separator: ", ")
+        let list = tables.map(\.description).listed
         let foreign = tables.filter { facts.tables[$0]?.isOwned == false }
         if facts.role.isSuperuser || publication.isOwned && foreign.isEmpty {
             return PreflightFinding(
@@ -80,7 +81,7 @@ enum PublicationFindings {
         return PreflightFinding(
             .error, .source,
             "publication \"\(name)\" lacks \(list), and role \(facts.role.name) does not own "
-                + (publication.isOwned ? foreign.map(\.description).joined(separator: ", ") : "it (\(publication.owner) does)"),
+                + (publication.isOwned ? foreign.map(\.description).listed : "it (\(publication.owner) does)"),
             fix: "as the owner of the publication and the tables: " + addTablesSQL(name, tables) + ";")
     }
 
@@ -111,7 +112,7 @@ enum PublicationFindings {
             PreflightFinding(
                 .warning, .source,
                 "publication \"\(publication.publication.name)\" has row filters on "
-                    + filtered.map(\.description).joined(separator: ", ")
+                    + filtered.map(\.description).listed
                     + ": the first read takes every row, the stream only those that pass",
                 fix: "ALTER PUBLICATION … SET TABLE … without WHERE")
         ]

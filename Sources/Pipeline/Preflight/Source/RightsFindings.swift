@@ -12,7 +12,8 @@ enum RightsFindings {
         if !role.mayReplicate {
             let name = QualifiedName.quoted(role.name)
             let fix =
-                role.replicationRole.map { "GRANT \(QualifiedName.quoted($0)) TO \(name);" } ?? "ALTER ROLE \(name) REPLICATION;"
+                role.replicationRole.map { "GRANT \(QualifiedName.quoted($0)) TO \(name);" } ?? "ALTER ROLE \(name) "
+                + "REPLICATION;"
             findings.append(PreflightFinding(.error, .source, "role \(role.name) may not replicate", fix: fix))
         }
         return findings + schemas(facts) + tables(facts, columns) + policies(facts)
@@ -38,7 +39,7 @@ enum RightsFindings {
         return [
             PreflightFinding(
                 .error, .source,
-                "role \(facts.role.name) may not read \(unreadable.map(\.description).joined(separator: ", "))",
+                "role \(facts.role.name) may not read \(unreadable.map(\.description).listed)",
                 fix: "GRANT SELECT ON \(unreadable.map(\.sql).joined(separator: ", ")) TO "
                     + "\(QualifiedName.quoted(facts.role.name));")
         ]
@@ -50,8 +51,8 @@ enum RightsFindings {
         return [
             PreflightFinding(
                 .error, .source,
-                "row security may hide rows of \(hidden.map(\.description).joined(separator: ", ")) from role "
-                    + "\(facts.role.name): the first read would miss them",
+                "row security may hide rows of \(hidden.map(\.description).listed) from role \(facts.role.name): the "
+                    + "first read would miss them",
                 fix: "ALTER ROLE \(QualifiedName.quoted(facts.role.name)) BYPASSRLS;")
         ]
     }

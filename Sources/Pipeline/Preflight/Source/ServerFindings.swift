@@ -19,7 +19,8 @@ enum ServerFindings {
     static func unsupported(_ version: Int) -> PreflightFinding? {
         guard version < oldestVersion else { return nil }
         return PreflightFinding(
-            .error, .source, "PostgreSQL \(version / 10_000) is too old: its pgoutput lacks the options that Lockstep uses",
+            .error, .source,
+            "PostgreSQL \(version / 10_000) is too old: its pgoutput lacks the options that Lockstep uses",
             fix: "upgrade to PostgreSQL 15 or later; 14 is the least that works")
     }
 
@@ -34,7 +35,9 @@ enum ServerFindings {
         }
         guard facts.version >= tested.upperBound else { return [] }
         return [
-            PreflightFinding(.note, .source, "PostgreSQL \(facts.version / 10_000) is newer than what Lockstep is tested with")
+            PreflightFinding(
+                .note, .source,
+                "PostgreSQL \(facts.version / 10_000) is newer than what Lockstep is tested with")
         ]
     }
 
@@ -43,17 +46,18 @@ enum ServerFindings {
         guard facts.version >= standbyVersion else {
             return [
                 PreflightFinding(
-                    .error, .source, "the server is a standby, and PostgreSQL before 16 decodes the WAL on a primary only",
+                    .error, .source,
+                    "the server is a standby, and PostgreSQL before 16 decodes the WAL on a primary only",
                     fix: "name the primary in source.url")
             ]
         }
         return [
             PreflightFinding(
                 .warning, .source,
-                "the server is a standby: the publication has to be made on the primary, and the slot is lost where the "
-                    + "primary removes rows that it still needs",
-                fix: "ALTER SYSTEM SET hot_standby_feedback = on; on the standby, with a physical slot on the primary; "
-                    + "or name the primary in source.url")
+                "the server is a standby: the publication has to be made on the primary, and the slot is lost where "
+                    + "the primary removes rows that it still needs",
+                fix: "ALTER SYSTEM SET hot_standby_feedback = on; on the standby, with a physical slot on the "
+                    + "primary; or name the primary in source.url")
         ]
     }
 
@@ -62,8 +66,8 @@ enum ServerFindings {
         return [
             PreflightFinding(
                 .warning, .source,
-                "database \(facts.database) has the encoding SQL_ASCII: PostgreSQL converts nothing, and text that is not "
-                    + "UTF-8 is refused on its way to the graph",
+                "database \(facts.database) has the encoding SQL_ASCII: PostgreSQL converts nothing, and text that "
+                    + "is not UTF-8 is refused on its way to the graph",
                 fix: "dump and restore into a database with ENCODING 'UTF8'")
         ]
     }
@@ -73,7 +77,8 @@ enum ServerFindings {
         let provider = facts.role.replicationRole == nil ? "" : " (Amazon RDS: rds.logical_replication = 1)"
         return [
             PreflightFinding(
-                .error, .source, "wal_level is \(facts.settings.walLevel): the WAL does not carry what changes are made of",
+                .error, .source,
+                "wal_level is \(facts.settings.walLevel): the WAL does not carry what changes are made of",
                 fix: "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL" + provider)
         ]
     }
@@ -95,7 +100,8 @@ enum ServerFindings {
             findings.append(
                 PreflightFinding(
                     .error, .source,
-                    "no WAL sender is free: \(facts.sendersInUse) of max_wal_senders = \(settings.walSendersMax) are taken",
+                    "no WAL sender is free: \(facts.sendersInUse) of max_wal_senders = \(settings.walSendersMax) are "
+                        + "taken",
                     fix: "end one that nobody needs (SELECT * FROM pg_stat_replication;), or ALTER SYSTEM SET "
                         + "max_wal_senders = \(settings.walSendersMax + 5); then restart PostgreSQL"))
         }
@@ -107,10 +113,10 @@ enum ServerFindings {
         return [
             PreflightFinding(
                 .warning, .source,
-                "max_slot_wal_keep_size is not set: while Lockstep does not run, the slot \"\(slot)\" keeps WAL until the "
-                    + "disk of PostgreSQL is full",
-                fix: "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); with what the disk can "
-                    + "spare: beyond it the slot is lost and the graph is read anew")
+                "max_slot_wal_keep_size is not set: while Lockstep does not run, the slot \"\(slot)\" keeps WAL "
+                    + "until the disk of PostgreSQL is full",
+                fix: "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); with what the disk "
+                    + "can spare: beyond it the slot is lost and the graph is read anew")
         ]
     }
 
@@ -119,7 +125,8 @@ enum ServerFindings {
         return [
             PreflightFinding(
                 .note, .source,
-                "wal_sender_timeout is 0: after a network failure PostgreSQL may hold the slot for a session that is gone",
+                "wal_sender_timeout is 0: after a network failure PostgreSQL may hold the slot for a session that is "
+                    + "gone",
                 fix: "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf();")
         ]
     }

@@ -3,16 +3,17 @@
 internal import Capture
 internal import PostgreSQL
 
-/// What is to be said of the pipeline's slot by itself; whether it fits the graph is ``ContinuityFindings``' part.
+/// What is to be said of the pipeline's slot by itself; whether it fits the graph is ``ContinuityFault``'s part.
 enum SlotFindings {
     /// An idle slot that keeps more than this is worth a warning.
     private static let retainedBytesMax: Int64 = 1 << 30
 
     static func findings(_ facts: SourceFacts, named name: String, graph: GraphState) -> [PreflightFinding] {
-        if case .following(let checkpoint) = graph {
-            let broken = ContinuityFindings.findings(
+        if case .following(let checkpoint) = graph,
+            let fault = ContinuityFault(
                 checkpoint, slot: facts.slot, named: name, systemIdentifier: facts.systemIdentifier)
-            if !broken.isEmpty { return broken }
+        {
+            return [PreflightFinding(fault)]
         }
         guard let slot = facts.slot else {
             return [
@@ -46,8 +47,8 @@ enum SlotFindings {
         return [
             PreflightFinding(
                 .error, .source, what,
-                fix: "stop that program: only one can read a slot. SELECT pg_terminate_backend(\(reader.pid)); ends its "
-                    + "session")
+                fix: "stop that program: only one can read a slot. SELECT pg_terminate_backend(\(reader.pid)); ends "
+                    + "its session")
         ]
     }
 
@@ -55,9 +56,10 @@ enum SlotFindings {
         if slot.isLost {
             return [
                 PreflightFinding(
-                    .error, .source, "the replication slot \"\(slot.name)\" was invalidated and can never be read again",
-                    fix: "SELECT pg_drop_replication_slot(\(QualifiedName.literal(slot.name))); `lockstep run` makes it "
-                        + "anew")
+                    .error, .source,
+                    "the replication slot \"\(slot.name)\" was invalidated and can never be read again",
+                    fix: "SELECT pg_drop_replication_slot(\(QualifiedName.literal(slot.name))); `lockstep run` makes "
+                        + "it anew")
             ]
         }
         let retained = slot.retainedBytes ?? 0
@@ -65,8 +67,8 @@ enum SlotFindings {
             return [
                 PreflightFinding(
                     .warning, .source,
-                    "the replication slot \"\(slot.name)\" is about to be lost: it keeps \(megabytes(retained)) of WAL, more "
-                        + "than max_slot_wal_keep_size",
+                    "the replication slot \"\(slot.name)\" is about to be lost: it keeps \(megabytes(retained)) of "
+                        + "WAL, more than max_slot_wal_keep_size",
                     fix: "start `lockstep run` now, or raise max_slot_wal_keep_size")
             ]
         }

@@ -47,7 +47,7 @@ enum TableFindings {
             PreflightFinding(
                 .note, .mapping,
                 "the stream comes as text, which costs more CPU on both ends, because the exact value of "
-                    + "\(names.joined(separator: ", ")) is in text only",
+                    + "\(names.listed) is in text only",
                 fix: "exclude what the graph does not need")
         ]
     }
