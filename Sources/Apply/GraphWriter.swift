@@ -56,9 +56,11 @@ public final class GraphWriter {
     ///
     /// - Returns: Nil where the pipeline has no checkpoint yet.
     public func takeOver() throws(ApplyError) -> Checkpoint? {
-        let rows = try transaction(CheckpointStatement.takeOver, [
-            "pipeline": .string(pipeline), "owner": .string(owner),
-        ])
+        let rows = try transaction(
+            CheckpointStatement.takeOver,
+            [
+                "pipeline": .string(pipeline), "owner": .string(owner),
+            ])
         return rows.first.flatMap(Checkpoint.init(row:))
     }
 

@@ -8,7 +8,9 @@ import Threading
 /// A database that nobody here designed.
 @Suite(.postgres())
 struct `The Northwind database` {
-    @Test(.enabled(if: Shared.northwind != nil, "no northwind.sql: name its folder by LOCKSTEP_SHARED"), arguments: GraphServer.kinds)
+    @Test(
+        .enabled(if: Shared.northwind != nil, "no northwind.sql: name its folder by LOCKSTEP_SHARED"),
+        arguments: GraphServer.kinds)
     func `comes right, and stays right through random changes of everything`(kind: GraphServer.Kind) async throws {
         let script = try #require(Shared.northwind)
         try await Project.on(kind, "northwind") { project in
