@@ -37,7 +37,7 @@ let package = Package(
         module("Verify", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
         module("Pipeline", ["Capture", "Apply", "Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         .executableTarget(
-            name: "lockstep", dependencies: ["Pipeline", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
+            name: "lockstep", dependencies: ["Pipeline", "Verify", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
             swiftSettings: settings),
 
         // Claims of the documentation, measured; see docs/benchmarks.md.
@@ -52,6 +52,7 @@ let package = Package(
         tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),
         tests("CaptureTests", ["Capture", "Mapping", "PostgreSQL"]),
         tests("ApplyTests", ["Apply", "Mapping", "Bolt", "PostgreSQL"]),
+        tests("VerifyTests", ["Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]
 )

@@ -28,20 +28,19 @@ public final class GraphWriter {
         case fence
         case statement(QualifiedName)
         case checkpoint
-        /// Answered last: then the batch is done, and committed where there is a checkpoint.
+        /// Answered last: then the batch is done.
         case commit
     }
 
     private struct Sent {
         var batch: EncodedBatch
-        var checkpoint: Checkpoint?
+        var checkpoint: Checkpoint
         /// Answers still to come.
         var answers: Int
     }
 
     private var sent: [Sent] = []
     private var expected = FIFO<Expectation>()
-    private var isOpen = false
 
     public init(channel: BoltChannel, pipeline: String, owner: String) {
         self.channel = channel
@@ -57,9 +56,11 @@ public final class GraphWriter {
     ///
     /// - Returns: Nil where the pipeline has no checkpoint yet.
     public func takeOver() throws(ApplyError) -> Checkpoint? {
-        let rows = try transaction(CheckpointStatement.takeOver, [
-            "pipeline": .string(pipeline), "owner": .string(owner),
-        ])
+        let rows = try transaction(
+            CheckpointStatement.takeOver,
+            [
+                "pipeline": .string(pipeline), "owner": .string(owner),
+            ])
         return rows.first.flatMap(Checkpoint.init(row:))
     }
 
@@ -139,10 +140,7 @@ public final class GraphWriter {
                 try send(batch, after: &last)
             }
             if sent.count >= Self.depth { queue.writerIsBusy() }
-            if sent.isEmpty, queue.isFinished {
-                // A transaction whose end never came, because the stop came first: the graph forgets it.
-                return
-            }
+            if sent.isEmpty, queue.isFinished { return }
             let before = sent.count
             while let response = try graph({ () throws(BoltError) in try channel.receiveIfAvailable() }) {
                 try settle(response, progress)
@@ -165,11 +163,8 @@ public final class GraphWriter {
 
     private func send(_ batch: EncodedBatch, after last: inout Checkpoint) throws(ApplyError) {
         let before = expected.count
-        if !isOpen {
-            begin()
-            fence(last.lsn)
-            isOpen = true
-        }
+        begin()
+        fence(last.lsn)
         for statement in batch.statements {
             if statement.takesRows {
                 channel.run(statement.text, rows: statement.rows, count: statement.rowCount)
@@ -182,19 +177,15 @@ public final class GraphWriter {
         }
         last.changes += Int64(batch.changeCount)
         last.transactions += Int64(batch.transactionCount)
-        if let end = batch.end {
-            last.lsn = end.endLSN
-            last.commitTime = max(last.commitTime, end.commitTime)
-            channel.run(CheckpointStatement.move, last.parameters(pipeline: pipeline))
-            expected.append(.checkpoint)
-            channel.pull()
-            expected.append(.checkpoint)
-            channel.commit()
-            expected.append(.commit)
-            isOpen = false
-        }
-        sent.append(
-            Sent(batch: batch, checkpoint: batch.end == nil ? nil : last, answers: expected.count - before))
+        last.lsn = batch.end.endLSN
+        last.commitTime = max(last.commitTime, batch.end.commitTime)
+        channel.run(CheckpointStatement.move, last.parameters(pipeline: pipeline))
+        expected.append(.checkpoint)
+        channel.pull()
+        expected.append(.checkpoint)
+        channel.commit()
+        expected.append(.commit)
+        sent.append(Sent(batch: batch, checkpoint: last, answers: expected.count - before))
         try flush()
     }
 
@@ -208,7 +199,7 @@ public final class GraphWriter {
         guard !sent.isEmpty else { return }
         sent[0].answers -= 1
         guard sent[0].answers == 0 else { return }
-        if let checkpoint = sent.removeFirst().checkpoint { progress.acknowledge(checkpoint) }
+        progress.acknowledge(sent.removeFirst().checkpoint)
     }
 
     // MARK: Messages
@@ -262,7 +253,7 @@ public final class GraphWriter {
             return try body()
         } catch {
             var failure = ApplyError(graph: error, lsn: sent.first?.batch.firstLSN)
-            if error.isConnectionLoss, sent.contains(where: { $0.checkpoint != nil }) { failure.kind = .commitUnknown }
+            if error.isOutcomeUnknown { failure.kind = .commitUnknown }
             throw failure
         }
     }

@@ -35,16 +35,22 @@ public struct PipelineSettings: Sendable {
         } catch {
             throw PipelineError("source.url of \(file.file) cannot be used", error.description)
         }
-        do throws(BoltError) {
-            graph = try BoltConfiguration(url: file.graph.url.revealed, password: file.graph.password.flatMap { $0.isEmpty ? nil : $0.revealed })
-            graph.userAgent = "lockstep/\(LockstepVersion.text)"
-        } catch {
-            throw PipelineError("graph.url of \(file.file) cannot be used", error.description)
-        }
+        graph = try Self.graph(file.graph)
         name = file.pipeline
         slot = file.source.slot
         publication = file.source.publication
         limits.rows = file.batch.rows
         limits.bytes = file.batch.bytes
+    }
+    /// How to reach the graph.
+    static func graph(_ settings: GraphSettings) throws(PipelineError) -> BoltConfiguration {
+        let password = settings.password.flatMap { $0.isEmpty ? nil : $0.revealed }
+        do throws(BoltError) {
+            var graph = try BoltConfiguration(url: settings.url.revealed, password: password)
+            graph.userAgent = "lockstep/\(LockstepVersion.text)"
+            return graph
+        } catch {
+            throw PipelineError(error)
+        }
     }
 }

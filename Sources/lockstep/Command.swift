@@ -28,18 +28,24 @@ struct Project {
     let settings: PipelineSettings
 
     init(_ arguments: Arguments) throws(PipelineError) {
-        let path = arguments["config"] ?? "lockstep.yaml"
-        guard let bytes = FileSystem.read(path) else {
-            throw PipelineError(
-                "cannot read \(path)", unsafe String(cString: strerror(errno)),
-                remedy: "`lockstep init --source URL --graph URL` writes one; -c names another.", isConfiguration: true)
-        }
+        let (path, bytes) = try Self.read(arguments)
         do throws(MappingError) {
             file = try MappingFile.parse(bytes, file: path, environment: FileSystem.environment)
         } catch {
             throw PipelineError(error)
         }
         settings = try PipelineSettings(file)
+    }
+
+    /// The bytes of the mapping file that `-c` names.
+    static func read(_ arguments: Arguments) throws(PipelineError) -> (path: String, bytes: [UInt8]) {
+        let path = arguments["config"] ?? "lockstep.yaml"
+        guard let bytes = FileSystem.read(path) else {
+            throw PipelineError(
+                "cannot read \(path)", unsafe String(cString: strerror(errno)),
+                remedy: "`lockstep init --source URL --graph URL` writes one; -c names another.", isConfiguration: true)
+        }
+        return (path, bytes)
     }
 }
 

@@ -6,7 +6,8 @@ internal import Pipeline
 enum CommandLineTool {
     private static var commands: [any Command.Type] {
         [
-        InitCommand.self, PlanCommand.self, SetupCommand.self, RunCommand.self, StatusCommand.self, WaitCommand.self, TeardownCommand.self,
+            InitCommand.self, CheckCommand.self, PlanCommand.self, SetupCommand.self, RunCommand.self,
+            StatusCommand.self, WaitCommand.self, VerifyCommand.self, TeardownCommand.self,
         ]
     }
 

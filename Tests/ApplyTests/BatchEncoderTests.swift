@@ -104,8 +104,10 @@ private struct Scene {
         let node = mapping.nodes[0]
         let join = mapping.joins[0]
         let known: [(String, String)] = [
-            (node.upsertStatement(properties: [0, 1]), "upsert"), (node.upsertStatement(properties: [0]), "upsert-note"),
-            (node.moveStatement(), "move"), (node.deleteStatement(), "delete"), (node.truncateStatement(), "truncate"),
+            (node.upsertStatement(properties: [0, 1]), "upsert"),
+            (node.upsertStatement(properties: [0]), "upsert-note"),
+            (node.moveStatement(), "move"), (node.carryStatement(), "carry"), (node.deleteStatement(), "delete"),
+            (node.truncateStatement(), "truncate"),
             (node.staleStatement(reference: node.references[0]), "stale"),
             (node.referenceStatement(reference: node.references[0]), "reference"),
             (mapping.nodes[1].upsertStatement(properties: []), "customer"),
@@ -184,7 +186,9 @@ private struct Scene {
         _ = try scene.encoded(by: encoder)
         scene.update(0, key: [5, nil, nil, nil], 1, "a", "b", 7)
         #expect(
-            try scene.encoded(by: encoder) == ["move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]"])
+            try scene.encoded(by: encoder) == [
+                "move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]",
+            ])
     }
 
     @Test func `several changes of one row count as the last`() throws {
@@ -193,7 +197,7 @@ private struct Scene {
         scene.update(0, 1, "c", .unchanged, 8)
         scene.insert(0, 2, "x", "y", nil)
         scene.delete(0, key: 2, nil, nil, nil)
-        #expect(try scene.encoded() == ["upsert [[1,c,b]]", "reference [[1,8]]", "delete [[2]]"])
+        #expect(try scene.encoded() == ["upsert [[1,c,b]]", "reference [[1,8]]"])
     }
 
     @Test func `unchanged TOAST goes to a statement without that column`() throws {
@@ -223,15 +227,49 @@ private struct Scene {
             try scene.encoded() == ["move [[1,2]]", "upsert [[2,a,b]]", "stale [[2,7]]", "reference [[2,7]]"])
     }
 
-    @Test func `a chain of key changes is one move and a swap is two`() throws {
+    @Test func `a chain of key changes is one move`() throws {
+        let scene = Scene()
+        scene.update(0, key: [1, nil, nil, nil], 9, "a", "b", nil)
+        scene.update(0, key: [9, nil, nil, nil], 2, "c", "d", nil)
+        #expect(try scene.encoded() == ["move [[1,2]]", "upsert [[2,c,d]]", "stale [[2,null]]"])
+    }
+
+    @Test func `rows that swap keys leave the nodes where they are, for others refer to keys`() throws {
         let scene = Scene()
         scene.update(0, key: [1, nil, nil, nil], 9, "a", "b", nil)
         scene.update(0, key: [2, nil, nil, nil], 1, "c", "d", nil)
-        scene.update(0, key: [9, nil, nil, nil], 2, "a", "b", nil)
+        scene.update(0, key: [9, nil, nil, nil], 2, "a", .unchanged, nil)
+        #expect(try scene.encoded() == ["upsert [[1,c,d],[2,a,b]]", "stale [[1,null],[2,null]]"])
+    }
+
+    @Test func `rows that swap keys take along what the stream leaves out`() throws {
+        let scene = Scene()
+        scene.update(0, key: [1, nil, nil, nil], 9, "a", .unchanged, nil)
+        scene.update(0, key: [2, nil, nil, nil], 1, "c", .unchanged, nil)
+        scene.update(0, key: [9, nil, nil, nil], 2, "a", .unchanged, nil)
         #expect(
             try scene.encoded() == [
-                "move [[1,2],[2,1]]", "upsert [[1,c,d],[2,a,b]]", "stale [[1,null],[2,null]]",
+                "carry [[2,1],[1,2]]", "upsert-note [[1,c],[2,a]]", "stale [[1,null],[2,null]]",
             ])
+    }
+
+    @Test func `a key that was left and taken by a new row stays where it is`() throws {
+        let scene = Scene()
+        scene.update(0, key: [1, nil, nil, nil], 99, "a", .unchanged, nil)
+        scene.insert(0, 1, "n", "m", nil)
+        #expect(
+            try scene.encoded() == [
+                "carry [[1,99]]", "upsert [[1,n,m]]", "upsert-note [[99,a]]", "stale [[1,null],[99,null]]",
+            ])
+    }
+
+    @Test func `a key that was left, taken and left again moves one node only`() throws {
+        let scene = Scene()
+        scene.update(0, key: [5, nil, nil, nil], 105, "a", "b", nil)
+        scene.insert(0, 5, "n", "m", nil)
+        scene.update(0, key: [5, nil, nil, nil], 107, "n", "m", nil)
+        #expect(
+            try scene.encoded() == ["move [[5,105]]", "upsert [[105,a,b],[107,n,m]]", "stale [[105,null]]"])
     }
 
     @Test func `a key change of a row that is new in the batch moves nothing`() throws {
@@ -241,12 +279,12 @@ private struct Scene {
         #expect(try scene.encoded() == ["upsert [[2,a,b]]"])
     }
 
-    @Test func `a key change onto a key that was deleted waits for the deletion`() throws {
+    @Test func `a row that takes a deleted key takes the place of its node`() throws {
         let scene = Scene()
         scene.delete(0, key: 2, nil, nil, nil)
         scene.update(0, key: [1, nil, nil, nil], 2, "a", .unchanged, nil)
         #expect(
-            try scene.encoded() == ["delete [[2]]", "move [[1,2]]", "upsert-note [[2,a]]", "stale [[2,null]]"])
+            try scene.encoded() == ["carry [[1,2]]", "upsert-note [[2,a]]", "stale [[2,null]]", "delete [[1]]"])
     }
 
     @Test func `nodes come before relationships and deletions last, whatever the order of the tables`() throws {
@@ -258,7 +296,7 @@ private struct Scene {
         scene.insert(1, 7)
         #expect(
             try scene.encoded() == [
-                "upsert [[1,a,b]]", "customer [[7]]", "reference [[1,7]]", "tag [[1,7,w]]", "untag [[3,4]]",
+                "untag [[3,4]]", "upsert [[1,a,b]]", "customer [[7]]", "reference [[1,7]]", "tag [[1,7,w]]",
                 "delete-customer [[5]]",
             ])
     }
@@ -266,21 +304,21 @@ private struct Scene {
     @Test func `a join row whose key changes is deleted and made anew`() throws {
         let scene = Scene()
         scene.update(2, key: [1, 7, nil], 1, 8, "w")
-        #expect(try scene.encoded() == ["tag [[1,8,w]]", "untag [[1,7]]"])
+        #expect(try scene.encoded() == ["untag [[1,7]]", "tag [[1,8,w]]"])
     }
 
     @Test func `a join row whose key changes takes along what the stream leaves out`() throws {
         let scene = Scene()
         scene.update(2, key: [1, 7, nil], 1, 8, .unchanged)
-        #expect(try scene.encoded() == ["move-tag [[1,7,1,8]]", "tag-key [[1,8]]", "untag [[1,7]]"])
+        #expect(try scene.encoded() == ["move-tag [[1,7,1,8]]", "tag-key [[1,8]]"])
     }
 
-    @Test func `a truncation stands between what was before and after it`() throws {
+    @Test func `a truncation goes first, and what was before it does not count`() throws {
         let scene = Scene()
         scene.insert(0, 1, "a", "b", nil)
         scene.truncate(0)
         scene.insert(0, 2, "c", "d", nil)
-        #expect(try scene.encoded() == ["upsert [[1,a,b]]", "truncate []", "upsert [[2,c,d]]"])
+        #expect(try scene.encoded() == ["truncate []", "upsert [[2,c,d]]"])
     }
 
     @Test func `equal keys of two tables are two rows`() throws {

@@ -124,6 +124,14 @@ struct ProposalTests {
         #expect(try node("public.t", in: .of(table, version: 180_000)).properties.map(\.column.value) == ["total"])
     }
 
+    @Test func `a virtual column is always left out`() throws {
+        let table = Catalog.Table.of("public.t", "id int4, total numeric==", key: ["id"])
+        let catalog = Catalog.of(table, version: 180_000)
+        #expect(try node("public.t", in: catalog).properties.isEmpty)
+        #expect(
+            Proposal(for: catalog).render(settings).contains("    exclude: [total]  # virtual: not in the stream\n"))
+    }
+
     // MARK: Relationships
 
     @Test func `several foreign keys to one table get names by their roles`() throws {
@@ -198,20 +206,25 @@ struct ProposalTests {
     @Test func `a foreign key that cannot be followed is listed and keeps its column`() throws {
         let catalog = Catalog.of(
             .of("public.logs", "x text"),
-            .of("public.money", "amount numeric.2", key: ["amount"]),
+            .of("public.money", "amount numeric.2", key: ["amount"]), .of("public.u", "id int4", key: ["id"]),
             .of(
-                "public.t", "id int4, log int4, amount numeric.4", key: ["id"],
-                references: [.of(["log"], "public.logs", ["x"]), .of(["amount"], "public.money", ["amount"])]))
+                "public.t", "id int4, log int4, amount numeric.4, u int4", key: ["id"],
+                references: [
+                    .of(["log"], "public.logs", ["x"]), .of(["amount"], "public.money", ["amount"]),
+                    .of(["u"], "public.u", ["id"], isValidated: false),
+                ]))
         let table = try node("public.t", in: catalog)
         #expect(table.references.isEmpty)
-        #expect(table.properties.map(\.column.value) == ["log", "amount"])
+        #expect(table.properties.map(\.column.value) == ["log", "amount", "u"])
         let mine = Proposal(for: catalog).leftOut.filter { $0.table.name == "t" }
         #expect(
             mine.map(\.message) == [
                 "foreign key fk_log (log) to public.logs: public.logs is skipped, see there",
                 "foreign key fk_amount (amount) to public.money: numeric(10,4) and numeric(10,2) print with another "
                     + "number of digits",
+                "foreign key fk_u (u) to public.u: it is NOT VALID, so rows may refer to nothing",
             ])
+        #expect(mine.last?.remedy == "ALTER TABLE public.t VALIDATE CONSTRAINT \"fk_u\";")
     }
 
     // MARK: Joins

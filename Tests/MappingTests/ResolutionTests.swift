@@ -133,7 +133,7 @@ struct ResolutionTests {
                         + "identity carries only (id), not the key (code)",
                     "m.yaml:8:29: error: updates and deletes of public.c do not say which row they mean: its replica "
                         + "identity carries nothing, not the key (id)",
-                    "m.yaml:9:52: error: column total is generated, and the stream of PostgreSQL before 18 does not carry it",
+                    "m.yaml:9:52: error: column total is generated: not in the stream before PostgreSQL 18",
                 ])
     }
 
@@ -162,6 +162,22 @@ struct ResolutionTests {
                     "m.yaml:15:29: error: no foreign key leads from public.orders (price, placed) to public.products",
                     "m.yaml:16:29: error: no foreign key leads from public.orders (id) to public.orders",
                     "m.yaml:20:20: error: no foreign key leads from public.lines (product) to public.products",
+                ])
+    }
+
+    @Test func `a foreign key that was never checked`() {
+        let catalog = Catalog.of(
+            .of("public.a", "id int4", key: ["id"]),
+            .of(
+                "public.b", "id int4, a int4", key: ["id"],
+                references: [.of(["a"], "public.a", ["id"], isValidated: false)]))
+        #expect(
+            errors(
+                """
+                  public.a: {label: A, key: {id: id}}
+                  public.b: {label: B, key: {id: id}, relationships: [{type: A, columns: [a], references: public.a}]}
+                """, against: catalog) == [
+                    "m.yaml:7:75: error: fk_a is NOT VALID: rows may refer to rows that are not there"
                 ])
     }
 

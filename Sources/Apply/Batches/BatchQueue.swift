@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
-public import Threading
 internal import Synchronization
+public import Threading
 
 /// The bounded hand-over from the threads that encode batches to the one that writes them.
 ///

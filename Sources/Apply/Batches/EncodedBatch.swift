@@ -25,8 +25,7 @@ public final class EncodedStatement {
 // Written by the encoder before it is handed over, only read afterwards.
 extension EncodedStatement: @unchecked Sendable {}
 
-/// What goes to the graph at once: the statements of some transactions in order, whole or, for one that is too large
-/// for memory, a part of it.
+/// What goes to the graph in one transaction: the statements of some PostgreSQL transactions, whole and in order.
 public struct EncodedBatch: Sendable {
     public var statements: [EncodedStatement]
     /// Row changes of PostgreSQL in here.
@@ -34,12 +33,11 @@ public struct EncodedBatch: Sendable {
     public var transactionCount: Int
     /// Commit LSN of the first transaction; for messages.
     public var firstLSN: LSN?
-    /// The last transaction in here, where the batch ends with it. Without it the graph transaction stays open for the
-    /// next batch.
-    public var end: TransactionEnd?
+    /// The last transaction in here: where the checkpoint goes.
+    public var end: TransactionEnd
 
     public init(
-        statements: [EncodedStatement], changeCount: Int, transactionCount: Int, firstLSN: LSN?, end: TransactionEnd?
+        statements: [EncodedStatement], changeCount: Int, transactionCount: Int, firstLSN: LSN?, end: TransactionEnd
     ) {
         self.statements = statements
         self.changeCount = changeCount

@@ -18,18 +18,10 @@ public final class BatchEncoder {
     private var programOfTable: [Int: Int32] = [:]
 
     private var entities = EntityTable()
-    private var moves: [Move] = []
     private var memory = ReferenceMemory()
     private var writer = SegmentWriter()
     private var statements: [EncodedStatement] = []
     private var absent: [Int] = []
-
-    private struct Move {
-        var program: Int32
-        var from: Int
-        var to: Int
-        var newStart: UInt32
-    }
 
     public init(mapping: GraphMapping, part: TableProgram.Part = .all) {
         self.mapping = mapping
@@ -92,19 +84,18 @@ public final class BatchEncoder {
         }
         switch change.kind {
         case .insert:
-            let (entity, found) = try find(program, index, change.newStart, nil, fields, bytes)
-            if !found { entities[entity].isNew = true }
-            entities[entity].state = .present
-            entities[entity].row = change.newStart
-            entities[entity].references = .max
+            let place = try touch(program, index, change.newStart, nil, existed: false, fields, bytes)
+            entities[place].isPresent = true
+            entities[place].origin = -1
+            entities[place].row = change.newStart
+            entities[place].references = .max
         case .update:
             try update(change, program, index, &fields, bytes)
         case .delete:
-            let (entity, _) = try find(program, index, change.oldStart, nil, fields, bytes)
-            entities[entity].state = .deleted
+            let place = try touch(program, index, change.oldStart, nil, existed: true, fields, bytes)
+            leave(place)
         case .truncate:
-            try flushSegment(fields, bytes)
-            statements.append(SegmentWriter.truncate(program))
+            truncate(program, index)
         }
     }
 
@@ -113,60 +104,59 @@ public final class BatchEncoder {
         _ bytes: RawSpan
     ) throws(ApplyError) {
         let oldStart: UInt32? = change.old == .none ? nil : change.oldStart
-        var row = change.newStart
+        let row = change.newStart
         var references = UInt64.max
         if change.old == .full {
-            references = changedReferences(program, change.oldStart, change.newStart, fields, bytes)
+            references = changedReferences(program, change.oldStart, row, fields, bytes)
             fillUnchanged(program, newStart: row, from: change.oldStart, &fields)
         }
-        guard let oldStart, !sameKey(program, oldStart, row, fields, bytes) else {
-            let (entity, found) = try find(program, index, row, oldStart, fields, bytes)
-            if found, entities[entity].state == .present {
-                fillUnchanged(program, newStart: row, from: entities[entity].row, &fields)
-            }
-            entities[entity].state = .present
-            entities[entity].row = row
-            entities[entity].references |= references
-            return
+        let isMoving = oldStart.map { !sameKey(program, $0, row, fields, bytes) } ?? false
+        let from = try touch(
+            program, index, isMoving ? change.oldStart : row, oldStart, existed: true, fields, bytes)
+        let before = entities[from]
+        if before.row != Entity.unknownRow { fillUnchanged(program, newStart: row, from: before.row, &fields) }
+        var to = from
+        if isMoving {
+            to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
+            leave(from)
         }
+        entities[to].isPresent = true
+        entities[to].origin = before.origin
+        entities[to].row = row
+        entities[to].references = references | before.references
+    }
 
-        var (old, _) = try find(program, index, oldStart, nil, fields, bytes)
-        var (new, found) = try find(program, index, row, oldStart, fields, bytes)
-        if found, entities[new].state != .gone {
-            // Onto a key that this segment wrote or deleted: the graph has to see that first.
-            try flushSegment(fields, bytes)
-            (old, _) = try find(program, index, oldStart, nil, fields, bytes)
-            (new, found) = try find(program, index, row, oldStart, fields, bytes)
+    private func leave(_ place: Int) {
+        entities[place].isPresent = false
+        entities[place].origin = -1
+        entities[place].row = Entity.unknownRow
+    }
+
+    /// What the table's rows were before does not count any more. That goes to the front: no row outside of the truncated
+    /// tables can refer to them.
+    private func truncate(_ program: TableProgram, _ index: Int32) {
+        writer.truncate(Int(index))
+        for place in entities.entities.indices
+        where programs[Int(entities[place].program)].tableIndex == program.tableIndex {
+            leave(place)
+            entities[place].existed = false
         }
-        let before = entities[old]
-        if before.state == .present {
-            fillUnchanged(program, newStart: row, from: before.row, &fields)
-            references |= before.references
+    }
+
+    /// The place of a tuple's key.
+    ///
+    /// - Parameter existed: Whether there was a row when the segment began, if this is the first that it sees of it.
+    private func touch(
+        _ program: TableProgram, _ index: Int32, _ start: UInt32, _ fallback: UInt32?, existed: Bool,
+        _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+    ) throws(ApplyError) -> Int {
+        let (place, found) = try find(program, index, start, fallback, fields, bytes)
+        if !found, existed {
+            entities[place].existed = true
+            entities[place].isPresent = true
+            entities[place].origin = Int32(place)
         }
-        row = change.newStart
-        var after = entities[new]
-        after.state = .present
-        after.row = row
-        after.isNew = before.state == .present && before.isNew
-        after.references = references
-        if program.isJoin {
-            // The old relationship goes; where the row did not come whole, its properties are taken along first.
-            entities[old].state = .deleted
-            if hasUnchanged(program, row, fields) && !after.isNew {
-                moves.append(Move(program: index, from: old, to: new, newStart: row))
-            }
-        } else {
-            entities[old].state = .gone
-            if before.state == .present, before.move >= 0 {
-                moves[Int(before.move)].to = new
-                after.move = before.move
-                entities[old].move = -1
-            } else if !after.isNew {
-                after.move = Int32(moves.count)
-                moves.append(Move(program: index, from: old, to: new, newStart: row))
-            }
-        }
-        entities[new] = after
+        return place
     }
 
     /// The entity that a tuple's key names; `fallback` holds the key columns that came as unchanged TOAST.
@@ -220,10 +210,6 @@ public final class BatchEncoder {
         }
     }
 
-    private func hasUnchanged(_ program: TableProgram, _ row: UInt32, _ fields: ContiguousArray<Field>) -> Bool {
-        program.properties.contains { fields[Int(row) + $0.column].kind == .unchanged }
-    }
-
     private static func bit(_ reference: Int) -> UInt64 { 1 << UInt64(min(reference, 63)) }
 
     private static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
@@ -241,32 +227,52 @@ public final class BatchEncoder {
     // MARK: Encoding
 
     private func flushSegment(_ fields: ContiguousArray<Field>, _ bytes: RawSpan) throws(ApplyError) {
-        guard !entities.isEmpty else { return }
-        for move in moves {
-            let target = writer.move(Int(move.program))
-            let program = programs[Int(move.program)]
-            target.rows.appendListHeader(program.key.count * 2)
-            entities.appendKey(of: entities[move.from], to: &target.rows)
-            entities.appendKey(of: entities[move.to], to: &target.rows)
-            target.rowCount += 1
+        for place in entities.entities.indices where entities[place].isPresent {
+            takeAlong(place, fields)
         }
-        for index in entities.entities.indices {
-            let entity = entities[index]
-            switch entity.state {
-            case .gone: break
-            case .deleted:
+        for place in entities.entities.indices {
+            let entity = entities[place]
+            if entity.isPresent {
+                try writeRow(entity, fields, bytes)
+                try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+            } else if entity.existed, !entity.isTakenAlong {
                 let target = writer.delete(Int(entity.program))
                 target.rows.appendListHeader(programs[Int(entity.program)].key.count)
                 entities.appendKey(of: entity, to: &target.rows)
                 target.rowCount += 1
-            case .present:
-                try writeRow(entity, fields, bytes)
-                try writeReferences(entity, fields, bytes)
             }
         }
         statements.append(contentsOf: writer.takeStatements())
         entities.removeAll()
-        moves.removeAll(keepingCapacity: true)
+    }
+
+    /// For a row that has come from another place: gives its node the new key, or takes along what the stream left out.
+    private func takeAlong(_ place: Int, _ fields: ContiguousArray<Field>) {
+        let entity = entities[place]
+        let origin = Int(entity.origin)
+        guard origin >= 0, origin != place else { return }
+        let program = programs[Int(entity.program)]
+        let lacksValues = program.properties.contains { fields[Int(entity.row) + $0.column].kind == .unchanged }
+        if program.isJoin {
+            guard lacksValues else { return }
+            entities[origin].isTakenAlong = true
+            writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
+        } else if !entity.existed, !entities[origin].isPresent {
+            // The old place is empty and the new one was: the node itself goes, with relationships and all.
+            entities[origin].isTakenAlong = true
+            writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
+        } else {
+            entities[place].references = .max
+            guard lacksValues else { return }
+            writeMove(from: entities[origin], to: entity, into: writer.carry(Int(entity.program)))
+        }
+    }
+
+    private func writeMove(from: Entity, to: Entity, into target: EncodedStatement) {
+        target.rows.appendListHeader(programs[Int(to.program)].key.count * 2)
+        entities.appendKey(of: from, to: &target.rows)
+        entities.appendKey(of: to, to: &target.rows)
+        target.rowCount += 1
     }
 
     private func writeRow(
@@ -294,9 +300,11 @@ public final class BatchEncoder {
     }
 
     private func writeReferences(
-        _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+        _ entity: Entity, hasStayed: Bool, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]
+        // A row that is new at a place that was empty makes a new node, without relationships as yet.
+        let isNewNode = !entity.existed && entity.origin < 0
         for (index, columns) in program.references.enumerated() where entity.references & Self.bit(index) != 0 {
             var isNull = false
             var unchanged = 0
@@ -316,16 +324,17 @@ public final class BatchEncoder {
                         + "ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it.")
             }
             let value = valueHash(columns, entity.row, fields, bytes)
-            // A new node has no relationship yet, and a moved one brings its own: what its key had before does not count.
+            // Only where the row stayed, what its place had before is what its node has.
             let isKnown = memory.note(row: entity.hash, reference: index, value: value)
-            if isKnown, !entity.isNew, entity.move < 0 { continue }
-            if !entity.isNew {
+            if isKnown, hasStayed { continue }
+            if !isNewNode {
                 try writeEnds(
                     entity, columns, isNull, into: writer.stale(Int(entity.program), reference: index), fields, bytes)
             }
             if !isNull {
                 try writeEnds(
-                    entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes)
+                    entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes
+                )
             }
         }
     }

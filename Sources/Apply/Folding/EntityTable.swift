@@ -2,29 +2,29 @@
 
 internal import Bolt
 
-/// What the changes of a segment leave of one row.
+/// A key of a table, and what the changes of a segment leave at it.
+///
+/// Keys are places: a foreign key names one, whoever holds it. Rows come to a place, leave it, and move between places.
 struct Entity {
-    enum State: UInt8 {
-        /// The row is there with the tuple at `row`.
-        case present
-        case deleted
-        /// Its key was changed: the row goes on as another entity.
-        case gone
-    }
+    /// ``row`` of a place whose row this segment has not seen.
+    static let unknownRow = UInt32.max
 
     let program: Int32
     let keyOffset: UInt32
     let keyLength: UInt32
     let hash: UInt64
-    var state: State
-    /// Did not exist before this segment: it has no relationships that could be stale.
-    var isNew = false
-    /// Index into `moves` of the entry that leads here, or -1.
-    var move: Int32 = -1
+    /// There was a row here when the segment began.
+    var existed = false
+    /// There is one now.
+    var isPresent = false
+    /// The place that the row was at when the segment began, as an index into the entities; -1 for a row that is new.
+    var origin: Int32 = -1
     /// Index into the buffer's fields of the tuple that holds now.
-    var row: UInt32 = 0
-    /// Bit i: the relationship of reference i has to be written (the last bit stands for all references from 63 on).
+    var row = unknownRow
+    /// Bit i: the relationship of reference i may have changed (the last bit stands for all references from 63 on).
     var references: UInt64 = 0
+    /// Its node, or the relationship of its join row, is taken to another place: it is not to be deleted here.
+    var isTakenAlong = false
 }
 
 /// The entities that a segment has touched, found by table and key. Keys are PackStream bytes in one arena.
@@ -66,13 +66,16 @@ struct EntityTable: ~Copyable {
     /// - Returns: Its index, and whether it was there; where it was, the encoded key is taken back.
     mutating func findOrInsert(program: Int32, table: Int, keyStart: Int) -> (index: Int, found: Bool) {
         let length = keys.count - keyStart
-        let hash = Self.hash(keys.bytes.extracting(keyStart..<keys.count), seed: seed &+ UInt64(truncatingIfNeeded: table))
+        let hash = Self.hash(
+            keys.bytes.extracting(keyStart..<keys.count), seed: seed &+ UInt64(truncatingIfNeeded: table))
         if (entities.count + 1) * 2 > slots.count { growSlots() }
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
             let candidate = entities[index]
-            if candidate.hash == hash, Int(candidate.keyLength) == length, sameBytes(Int(candidate.keyOffset), keyStart, length) {
+            if candidate.hash == hash, Int(candidate.keyLength) == length,
+                sameBytes(Int(candidate.keyOffset), keyStart, length)
+            {
                 keys.truncate(to: keyStart)
                 return (index, true)
             }
@@ -81,7 +84,7 @@ struct EntityTable: ~Copyable {
         slots[slot] = Int32(entities.count)
         entities.append(
             Entity(
-                program: program, keyOffset: UInt32(keyStart), keyLength: UInt32(length), hash: hash, state: .gone))
+                program: program, keyOffset: UInt32(keyStart), keyLength: UInt32(length), hash: hash))
         return (entities.count - 1, false)
     }
 

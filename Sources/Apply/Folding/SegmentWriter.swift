@@ -8,7 +8,7 @@ internal import PostgreSQL
 struct SegmentWriter {
     /// In this order; see "Folding" in docs/ARCHITECTURE.md.
     enum Phase: Int, CaseIterable {
-        case nodeMove, nodeUpsert, joinMove, stale, reference, joinUpsert, joinDelete, nodeDelete
+        case truncate, carry, joinDelete, nodeMove, nodeUpsert, joinMove, stale, reference, joinUpsert, nodeDelete
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -20,17 +20,18 @@ struct SegmentWriter {
         var text: String?
     }
 
-    /// Where a table program's slots are: move, upsert and delete, then stale and put for each of its references.
+    /// Where a table program's slots are: move, carry, upsert and delete, then stale and put for each of its references.
     private struct Output {
         let first: Int
         /// Upserts of rows that came without some columns.
         var partial: [(absent: [Int], slot: Int)] = []
 
         var move: Int { first }
-        var upsert: Int { first + 1 }
-        var delete: Int { first + 2 }
-        func stale(_ reference: Int) -> Int { first + 3 + 2 * reference }
-        func reference(_ reference: Int) -> Int { first + 4 + 2 * reference }
+        var carry: Int { first + 1 }
+        var upsert: Int { first + 2 }
+        var delete: Int { first + 3 }
+        func stale(_ reference: Int) -> Int { first + 4 + 2 * reference }
+        func reference(_ reference: Int) -> Int { first + 5 + 2 * reference }
     }
 
     private var slots: ContiguousArray<Slot> = []
@@ -40,7 +41,7 @@ struct SegmentWriter {
 
     mutating func add(_ program: TableProgram) {
         outputs.append(Output(first: slots.count))
-        slots.append(contentsOf: repeatElement(Slot(), count: 3 + 2 * program.references.count))
+        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * program.references.count))
         programs.append(program)
     }
 
@@ -54,13 +55,22 @@ struct SegmentWriter {
 
     // MARK: Where a row goes
 
+    mutating func truncate(_ program: Int) {
+        let table = programs[program]
+        guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
+        phases[Phase.truncate.rawValue].append(
+            EncodedStatement(text: table.shape.truncateText, table: table.table, takesRows: false))
+    }
+
+    // Moves and what is carried are never split: all is read before anything is written.
+
     mutating func move(_ program: Int) -> EncodedStatement {
-        let slot = outputs[program].move
-        // A node's is never split: a swap has to see both of its nodes.
-        if programs[program].isJoin {
-            return open(slot, .joinMove, program) { $0.shape.moveText }
-        }
-        return open(slot, .nodeMove, program, limit: .max) { $0.shape.moveText }
+        let phase: Phase = programs[program].isJoin ? .joinMove : .nodeMove
+        return open(outputs[program].move, phase, program, limit: .max) { $0.shape.moveText }
+    }
+
+    mutating func carry(_ program: Int) -> EncodedStatement {
+        open(outputs[program].carry, .carry, program, limit: .max) { $0.shape.node?.carryStatement() ?? "" }
     }
 
     /// - Parameter absent: Positions among the program's properties of columns that the stream did not carry.
@@ -92,10 +102,6 @@ struct SegmentWriter {
     mutating func delete(_ program: Int) -> EncodedStatement {
         let phase: Phase = programs[program].isJoin ? .joinDelete : .nodeDelete
         return open(outputs[program].delete, phase, program) { $0.shape.deleteText }
-    }
-
-    static func truncate(_ program: TableProgram) -> EncodedStatement {
-        EncodedStatement(text: program.shape.truncateText, table: program.table, takesRows: false)
     }
 
     private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {

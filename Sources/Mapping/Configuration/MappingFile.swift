@@ -1,5 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
+public import PostgreSQL
+
 /// A mapping file: what to follow, where to, and what each table becomes. Read, but not yet held against the database.
 ///
 /// The format is described in `docs/mapping.md`.
@@ -23,13 +25,40 @@ public struct MappingFile: Sendable {
     public static func parse(
         _ bytes: [UInt8], file: String, environment: @escaping (String) -> String?
     ) throws(MappingError) -> MappingFile {
+        let reading = read(bytes, file: file, environment: environment)
+        guard let mapping = reading.file else { throw MappingError(faults: reading.faults) }
+        return mapping
+    }
+
+    /// Reads a file's bytes as far as they can be read: what is wrong in one part does not hide the others.
+    public static func read(
+        _ bytes: [UInt8], file: String, environment: @escaping (String) -> String?
+    ) -> MappingReading {
         let (root, faults) = YAMLReader.read(bytes, file: file)
         var reader = MappingFileReader(
             file: file, variables: VariableExpansion(environment: environment), faults: faults)
         let mapping = root.flatMap { reader.read($0) }
-        guard let mapping, !reader.faults.hasErrors else { throw MappingError(faults: reader.faults) }
-        return mapping
+        return MappingReading(
+            file: reader.faults.hasErrors ? nil : mapping, pipeline: reader.pipeline, source: reader.source,
+            graph: reader.graph, faults: reader.faults.inFileOrder)
     }
+
+    /// The tables that go into the graph, and where the file names them; those that it skips are left out.
+    public var mappedTables: [(name: QualifiedName, position: FilePosition?)] {
+        tables.filter { $0.role != .skip }.map { ($0.table.value, $0.table.position) }
+    }
+}
+
+/// A mapping file as far as it can be read.
+public struct MappingReading: Sendable {
+    /// Nil where a fault is an error.
+    public var file: MappingFile?
+    /// Nil where the part cannot be read.
+    public var pipeline: String?
+    public var source: SourceSettings?
+    public var graph: GraphSettings?
+    /// In the order of the file.
+    public var faults: [MappingFault]
 }
 
 /// Where changes come from.

@@ -5,15 +5,25 @@ struct MappingFileReader {
     let file: String
     let variables: VariableExpansion
     var faults: [MappingFault]
+    /// The parts that could be read, whatever became of the others.
+    private(set) var pipeline: String?
+    private(set) var source: SourceSettings?
+    private(set) var graph: GraphSettings?
+
+    init(file: String, variables: VariableExpansion, faults: [MappingFault]) {
+        self.file = file
+        self.variables = variables
+        self.faults = faults
+    }
 
     mutating func read(_ root: YAMLNode) -> MappingFile? {
         guard var fields = mapping(root, "the file") else { return nil }
         if let version = required("version", &fields).flatMap({ text($0, "version") }), version.value != "1" {
             fault(.value, version.position, "version \(version.value) of the format is not known", "write version: 1")
         }
-        let pipeline = required("pipeline", &fields).flatMap { pipelineName($0) }
-        let source = required("source", &fields).flatMap { self.source($0, pipeline: pipeline) }
-        let graph = required("graph", &fields).flatMap { self.graph($0) }
+        pipeline = required("pipeline", &fields).flatMap { pipelineName($0) }
+        source = required("source", &fields).flatMap { source($0, pipeline: pipeline) }
+        graph = required("graph", &fields).flatMap { graph($0) }
         let batch = fields.take("batch").map { self.batch($0) } ?? BatchSettings()
         let tables = required("tables", &fields).map { self.tables($0) }
         finish(fields)

@@ -79,7 +79,7 @@ extension MappingFile {
             mentioned.formUnion(join.properties.map(\.column.value))
         }
         let columns = table.columns.filter { column in
-            !mentioned.contains(column.name) && (!column.isGenerated || catalog.streamsGeneratedColumns)
+            !mentioned.contains(column.name) && catalog.isInStream(column)
         }
         return columns.map { "\(table.name): column \($0.name) (\($0.formattedType))" }
             + foreignKeys.map { "\(table.name): \($0.text(of: table))" }

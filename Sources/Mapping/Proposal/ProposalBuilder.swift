@@ -46,12 +46,8 @@ struct ProposalBuilder {
     private func key(of table: Catalog.Table) -> [String]? {
         let carried = table.identityColumns
         return table.rowKeys.first { key in
-            carried.isSuperset(of: key) && key.allSatisfy { table.column($0).map(isInStream) ?? false }
+            carried.isSuperset(of: key) && key.allSatisfy { table.column($0).map(catalog.isInStream) ?? false }
         }
-    }
-
-    private func isInStream(_ column: Catalog.Column) -> Bool {
-        !column.isGenerated || catalog.streamsGeneratedColumns
     }
 
     /// The label of a table that is, or becomes, a node.
@@ -79,7 +75,8 @@ struct ProposalBuilder {
         guard let primaryKey = table.primaryKey, key(of: table) == primaryKey else { return nil }
         let all = Set(primaryKey)
         let parts = table.foreignKeys.filter { foreignKey in
-            Set(foreignKey.columns).isStrictSubset(of: all) && isNode(foreignKey.referencedTable)
+            Set(foreignKey.columns).isStrictSubset(of: all) && foreignKey.isValidated
+                && isNode(foreignKey.referencedTable)
                 && catalog.table(foreignKey.referencedTable).map {
                     Set(foreignKey.referencedColumns) == Set(nodeKey($0)) && mismatch(foreignKey, table, $0) == nil
                 } ?? false
@@ -96,7 +93,9 @@ struct ProposalBuilder {
     private func mismatch(_ foreignKey: Catalog.ForeignKey, _ table: Catalog.Table, _ other: Catalog.Table) -> String? {
         for (holding, referenced) in zip(foreignKey.columns, foreignKey.referencedColumns) {
             guard let column = table.column(holding), let target = other.column(referenced) else { continue }
-            guard isInStream(column), isInStream(target) else { return "a generated column is not in the stream" }
+            guard catalog.isInStream(column), catalog.isInStream(target) else {
+                return "a generated column is not in the stream"
+            }
             guard let conversion = conversion(of: target, in: other) else {
                 return "\(referenced) is no property there"
             }
@@ -155,10 +154,10 @@ extension ProposalBuilder {
         let generated = table.usableKey != nil
         let reason =
             generated
-            ? "its key has a generated column, which the stream of PostgreSQL before 18 does not carry"
+            ? "its key has a generated column, which the stream does not carry"
             : table.missingKeyReason
         let leftOut = Proposal.LeftOut(
-            table: table.name, message: "\(table.name): \(reason)", remedy: generated ? nil : table.keyRemedy)
+            table: table.name, message: reason, remedy: generated ? nil : table.keyRemedy)
         return ProposedTable(
             entry: TableEntry(table: Located(table.name), role: .skip), reason: reason, leftOut: [leftOut])
     }
@@ -168,16 +167,16 @@ extension ProposalBuilder {
         let mapped = references(of: table, label: label, &proposed)
         let related = columnsOnlyInRelationships(table, mapped, key: key)
         let others = table.columns.filter { !key.contains($0.name) && !related.contains($0.name) }
-        let inStream = others.filter(isInStream)
+        let inStream = others.filter(catalog.isInStream)
         var names = PropertyNames()
         let keyEntries = key.map { names.entry(for: $0) }
         let properties = inStream.map { names.entry(for: $0.name) }
-        let excluded = others.filter { !isInStream($0) }.map(\.name)
+        let excluded = others.filter { !catalog.isInStream($0) }.map(\.name)
 
         proposed.nameReason = nameReason(table.name, label)
         proposed.keyReason = keyReason(table, key)
         proposed.propertyReasons = inStream.map(typeReason)
-        proposed.excludeReason = "generated: not in the stream before PostgreSQL 18"
+        proposed.excludeReason = excludeReason(others)
         proposed.entry = TableEntry(
             table: Located(table.name),
             role: .node(
@@ -198,10 +197,10 @@ extension ProposalBuilder {
             [Naming.type(table.name.name)], from: label(of: from.referencedTable) ?? "",
             to: label(of: to.referencedTable) ?? "")
         let others = table.columns.filter { !from.columns.contains($0.name) && !to.columns.contains($0.name) }
-        let inStream = others.filter(isInStream)
+        let inStream = others.filter(catalog.isInStream)
         var names = PropertyNames()
         let properties = inStream.map { names.entry(for: $0.name) }
-        let excluded = others.filter { !isInStream($0) }.map { Located($0.name) }
+        let excluded = others.filter { !catalog.isInStream($0) }.map { Located($0.name) }
         let entry = JoinEntry(type: Located(type), from: ends[0], to: ends[1], properties: properties)
         var proposed = ProposedTable(
             entry: TableEntry(table: Located(table.name), role: .join(entry), excluded: excluded),
@@ -212,7 +211,7 @@ extension ProposalBuilder {
         proposed.fromReason = "foreign key \(from.constraintName)"
         proposed.toReason = "foreign key \(to.constraintName)"
         proposed.propertyReasons = inStream.map(typeReason)
-        proposed.excludeReason = "generated: not in the stream before PostgreSQL 18"
+        proposed.excludeReason = excludeReason(others)
         for other in table.foreignKeys
         where other.constraintName != from.constraintName && other.constraintName != to.constraintName {
             proposed.leftOut.append(
@@ -241,6 +240,10 @@ extension ProposalBuilder {
                     known[other].map { $0.role == .skip ? "\(other) is skipped" : "\(other) is a relationship" }
                         ?? "\(other) is skipped, see there",
                     catalog.table(other).flatMap { known[other] == nil ? $0.keyRemedy : nil })
+                continue
+            }
+            guard foreignKey.isValidated else {
+                leaveOut("it is NOT VALID, so rows may refer to nothing", foreignKey.validation(of: table))
                 continue
             }
             if let reason = mismatch(foreignKey, table, target) {
@@ -331,6 +334,10 @@ extension ProposalBuilder {
     private func keyReason(_ table: Catalog.Table, _ key: [String]) -> String {
         let types = key.compactMap { table.column($0).map(typeReason) }.joined(separator: ", ")
         return (key == table.primaryKey ? "primary key" : "unique key, carried by the replica identity") + ": " + types
+    }
+
+    private func excludeReason(_ columns: [Catalog.Column]) -> String {
+        columns.first { !catalog.isInStream($0) }.map(catalog.reasonNotInStream) ?? ""
     }
 
     /// `numeric(10,2) -> string`.

@@ -2,6 +2,10 @@
 
 /// A uniqueness constraint that the mapping needs, or an index.
 public struct GraphConstraint: Sendable, Hashable {
+    /// False for an index, which only makes things fast.
+    public var isUnique: Bool
+    public var label: String
+    public var properties: [String]
     public var name: String
     /// The whole statement, safe to run again.
     public var statement: String
@@ -11,12 +15,14 @@ extension GraphMapping {
     /// The label and the constraint of the node that holds the checkpoint.
     public static let checkpointLabel = "LockstepCheckpoint"
 
+    /// The constraint that holds one checkpoint for each pipeline.
+    public static let checkpointConstraint = uniqueness(
+        name: "lockstep_checkpoint", label: checkpointLabel, properties: ["pipeline"])
+
     /// The uniqueness constraint on the key of each label, the one of the checkpoint, and an index for each foreign key
     /// that refers to something else than the node's key. The text is the same on every server from 4.4 on.
     public var constraints: [GraphConstraint] {
-        var found = [
-            Self.uniqueness(name: "lockstep_checkpoint", label: Self.checkpointLabel, properties: ["pipeline"])
-        ]
+        var found = [Self.checkpointConstraint]
         for node in nodes {
             let properties = node.key.map(\.property)
             found.append(Self.uniqueness(name: "lockstep_key_\(node.label)", label: node.label, properties: properties))
@@ -30,7 +36,7 @@ extension GraphMapping {
             let list = wanted.dropFirst().map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
             found.append(
                 GraphConstraint(
-                    name: name,
+                    isUnique: false, label: end.label, properties: Array(wanted.dropFirst()), name: name,
                     statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS "
                         + "FOR (n:\(Cypher.quoted(end.label))) ON (\(list))"))
         }
@@ -41,7 +47,7 @@ extension GraphMapping {
         let list = properties.map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
         let required = properties.count == 1 ? list : "(\(list))"
         return GraphConstraint(
-            name: name,
+            isUnique: true, label: label, properties: properties, name: name,
             statement: "CREATE CONSTRAINT \(Cypher.quoted(name)) IF NOT EXISTS "
                 + "FOR (n:\(Cypher.quoted(label))) REQUIRE \(required) IS UNIQUE")
     }

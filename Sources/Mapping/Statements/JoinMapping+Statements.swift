@@ -16,10 +16,13 @@ extension JoinMapping {
 
     /// Puts relationships between other nodes, with the properties that they have: for a changed key whose row came
     /// with unchanged TOASTed columns. Row: old from…, old to…, new from…, new to….
+    ///
+    /// All are taken away before any is put anywhere. One that is not found went along with the node at its end.
     public func moveStatement() -> String {
-        "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MATCH (a)-[o:\(Cypher.quoted(type))]->(b) "
-            + ends("c", "d", at: key.count) + " MERGE (c)-[p:\(Cypher.quoted(type))]->(d)"
-            + " SET p = properties(o) DELETE o"
+        "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MATCH (a)-[o:\(Cypher.quoted(type))]->(b)"
+            + " WITH r, o, properties(o) AS p DELETE o WITH collect({r: r, p: p}) AS moves UNWIND moves AS m"
+            + " WITH m.r AS r, m.p AS p " + ends("a", "b", at: key.count)
+            + " MERGE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
     }
 
     /// Deletes relationships. Row: from key…, to key….

@@ -29,6 +29,20 @@ extension NodeMapping {
             + Cypher.set("n", key, at: key.count)
     }
 
+    /// Gives nodes the properties of others, for rows that took another's key and came with unchanged TOASTed columns:
+    /// what the stream left out stands at the place that they came from.
+    ///
+    /// Row: key that the row had…, key that it has now…. All is read before anything is written; the node that it has now
+    /// is made where it is missing.
+    public func carryStatement() -> String {
+        let there = key.enumerated().map { "\(Cypher.quoted($1.property)): m.r[\(key.count + $0)]" }
+        let values = properties.map { "n.\(Cypher.quoted($0.property)) = m.p.\(Cypher.quoted($0.property))" }
+        return "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
+            + " WITH collect({r: r, p: properties(n)}) AS moves UNWIND moves AS m"
+            + " MERGE (n:\(Cypher.quoted(label)) {\(there.joined(separator: ", "))})"
+            + " SET \(values.joined(separator: ", "))"
+    }
+
     /// Deletes nodes with their relationships. Row: key….
     public func deleteStatement() -> String {
         "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) DETACH DELETE n"
@@ -43,7 +57,8 @@ extension NodeMapping {
     public func staleStatement(reference: ReferenceMapping) -> String {
         let differs = reference.target.key.enumerated().flatMap { index, end in
             let value = "r[\(key.count + index)]"
-            return ["\(value) IS NULL", "b.\(Cypher.quoted(end.property)) <> \(value)"]
+            let property = "b.\(Cypher.quoted(end.property))"
+            return ["\(value) IS NULL", "\(property) IS NULL", "\(property) <> \(value)"]
         }
         return "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"
             + reference.pattern("o", to: "(b:\(Cypher.quoted(reference.target.label)))")

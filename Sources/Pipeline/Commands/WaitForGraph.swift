@@ -27,7 +27,8 @@ public final class WaitForGraph {
     public func currentLSN() throws(PipelineError) -> LSN {
         let row = try postgres { () throws(PostgresError) in
             try source.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END")
+                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
+            )
         }.first
         return row?[0].flatMap(LSN.init) ?? .zero
     }
@@ -39,13 +40,16 @@ public final class WaitForGraph {
         let deadline = MonotonicTime.after(timeout)
         while true {
             let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
-            guard let slot else {
-                throw PipelineError(
-                    "the replication slot is gone", "\(settings.source): \"\(settings.slot)\"",
-                    remedy: "Start the pipeline with `lockstep run` first.")
+            if let confirmed = slot?.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
+            if MonotonicTime.now >= deadline {
+                // Until then the first `lockstep run` may be about to make it.
+                guard slot != nil else {
+                    throw PipelineError(
+                        "there is no replication slot", "\(settings.source): \"\(settings.slot)\"",
+                        remedy: "Start the pipeline with `lockstep run`.")
+                }
+                return false
             }
-            if let confirmed = slot.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
-            if MonotonicTime.now >= deadline { return false }
             guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
         }
     }

@@ -9,42 +9,55 @@ struct GraphSetup {
     let mapping: GraphMapping
 
     /// Creates the constraints that are missing. DDL is never mixed with data, and one statement goes at a time.
-    func createConstraints(
-        _ graph: BoltChannel, _ report: (PipelineEvent) -> Void
-    ) throws(PipelineError) {
-        for constraint in mapping.constraints {
+    func createConstraints(_ graph: BoltChannel) throws(PipelineError) {
+        for constraint in try missingConstraints(graph) {
             do throws(BoltError) {
                 _ = try graph.query(constraint.statement)
             } catch {
-                // It is there already, by another name or in the same moment from another process.
+                // Another process made it in the same moment.
                 if let code = error.code, code.hasSuffix("AlreadyExists") { continue }
                 var failure = PipelineError(error)
                 failure.what = "a constraint could not be created in the graph"
                 failure.detail += " (\(constraint.statement))"
-                if error.code?.hasSuffix("ConstraintCreationFailed") == true {
-                    failure.remedy = "Nodes with that label stand in the graph already and two of them have the same key. "
-                        + "Remove them, or use another label in the mapping."
+                // The second is ArcadeDB's.
+                let codes = ["ConstraintCreationFailed", "ConstraintValidationFailed"]
+                if codes.contains(where: { error.code?.hasSuffix($0) == true }) {
+                    failure.remedy =
+                        "Nodes with that label stand in the graph already and two of them have the same key. Remove "
+                        + "them, or use another label in the mapping; `lockstep check` shows how to find them."
                 }
                 throw failure
             }
         }
     }
 
+    /// `IF NOT EXISTS` alone would pass over a constraint of the same name on something else, and an index in the way.
+    private func missingConstraints(_ graph: BoltChannel) throws(PipelineError) -> [GraphConstraint] {
+        let schema: GraphSchema
+        do throws(BoltError) {
+            schema = try GraphSchema.read(graph)
+        } catch {
+            // A user without the right to see constraints may still have the right to make them.
+            if error.kind == .server { return mapping.constraints }
+            throw PipelineError(error)
+        }
+        var missing: [GraphConstraint] = []
+        for constraint in mapping.constraints {
+            switch schema.standing(of: constraint, indexesObstruct: graph.server.isNeo4j) {
+            case .present: break
+            case .missing: missing.append(constraint)
+            case .obstructed(let what, let fix):
+                throw PipelineError("a constraint could not be created in the graph", what, remedy: fix)
+            }
+        }
+        return missing
+    }
+
     /// A first run does not mix with nodes that somebody else put under the same labels.
     func refuseForeignContent(_ graph: BoltChannel) throws(PipelineError) {
-        for node in mapping.nodes {
-            let found: BoltResult
-            do throws(BoltError) {
-                found = try graph.query("MATCH (n:\(Cypher.quoted(node.label))) RETURN 1 LIMIT 1")
-            } catch {
-                throw PipelineError(error)
-            }
-            guard found.rows.isEmpty else {
-                throw PipelineError(
-                    "the graph is not empty", "it has nodes labelled \"\(node.label)\" but no checkpoint of this pipeline",
-                    remedy: "Use another label or an empty database, or have them deleted and made anew from "
-                        + "PostgreSQL: `lockstep run --resnapshot`")
-            }
+        for node in mapping.nodes where try GraphInspection.hasNodes(node.label, graph) {
+            guard let finding = GraphFindings.foreignContent([node.label]) else { continue }
+            throw PipelineError("the graph is not empty", finding.what, remedy: finding.fix)
         }
     }
 

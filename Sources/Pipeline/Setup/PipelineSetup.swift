@@ -22,10 +22,9 @@ public struct PipelineSetup: Sendable {
     public func sql() async throws(PipelineError) -> String {
         try await DedicatedThread.run(name: "setup") { () throws(PipelineError) in
             let source = try connectSource()
-            let database = try postgres { () throws(PostgresError) in
-                try source.query("SELECT current_database()").first?[0] ?? ""
-            }
-            return script(try plan(source), database: database)
+            let plan = try plan(source)
+            let protected = try postgres { () throws(PostgresError) in try tablesWithPolicies(source) }
+            return script(plan, protected: plan.mapping.tables.filter(protected.contains))
         }
     }
 
@@ -42,7 +41,7 @@ public struct PipelineSetup: Sendable {
             made += try makeSchema(source)
             made += try makeSlot(source)
             try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
-                try GraphSetup(mapping: plan.mapping).createConstraints(graph, note)
+                try GraphSetup(mapping: plan.mapping).createConstraints(graph)
             }
             return made
         }
@@ -57,18 +56,19 @@ public struct PipelineSetup: Sendable {
             var removed: [String] = []
             let source = try connectSource()
             let plan = try plan(source)
-            let isThere = try postgres { () throws(PostgresError) in
-                try ReplicationSlots.find(settings.slot, source)
-            } != nil
+            let isThere =
+                try postgres { () throws(PostgresError) in
+                    try ReplicationSlots.find(settings.slot, source)
+                } != nil
             try SourceSetup(settings: settings, plan: plan).dropSlot(source) { _ in }
             if isThere { removed.append("slot \(settings.slot)") }
+            let refusal = try dropPublication(source)
+            if refusal == nil { removed.append("publication \(settings.publication)") }
             try postgres { () throws(PostgresError) in
-                try source.execute("DROP PUBLICATION IF EXISTS \(QualifiedName.quoted(settings.publication))")
                 if try hasSchema(source) {
                     _ = try source.query("DELETE FROM lockstep.pipeline WHERE name = $1", [settings.name])
                 }
             }
-            removed.append("publication \(settings.publication)")
             try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
                 let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
                 if data {
@@ -78,6 +78,10 @@ public struct PipelineSetup: Sendable {
                 try Pipeline.apply { () throws(ApplyError) in try writer.deleteCheckpoint() }
             }
             removed.append("checkpoint of \(settings.name)")
+            if var refusal {
+                refusal.detail += "\nremoved was: " + removed.joined(separator: "; ")
+                throw refusal
+            }
             return removed
         }
     }
@@ -90,6 +94,21 @@ public struct PipelineSetup: Sendable {
 
     private func plan(_ source: PostgresConnection) throws(PipelineError) -> Plan {
         try PipelinePlan.make(file, source)
+    }
+
+    /// - Returns: Why it may not be dropped: its owner is another, who has to do it. The rest goes on.
+    private func dropPublication(_ source: PostgresConnection) throws(PipelineError) -> PipelineError? {
+        let sql = "DROP PUBLICATION IF EXISTS \(QualifiedName.quoted(settings.publication))"
+        do throws(PostgresError) {
+            try source.execute(sql)
+            return nil
+        } catch {
+            var failure = PipelineError(error)
+            guard error.kind == .privilege else { throw failure }
+            failure.what = "the publication could not be dropped"
+            failure.remedy = "As its owner or a superuser: \(sql);"
+            return failure
+        }
     }
 
     private func hasSchema(_ source: PostgresConnection) throws(PostgresError) -> Bool {
@@ -128,7 +147,17 @@ public struct PipelineSetup: Sendable {
         return ["slot \(settings.slot)"]
     }
 
-    private func script(_ plan: Plan, database: String) -> String {
+    /// Tables that show a role only the rows that a policy lets through.
+    private func tablesWithPolicies(_ source: PostgresConnection) throws(PostgresError) -> Set<QualifiedName> {
+        let rows = try source.query(
+            """
+            SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relrowsecurity
+            """)
+        return Set(rows.map { QualifiedName(schema: $0["nspname"] ?? "", name: $0["relname"] ?? "") })
+    }
+
+    private func script(_ plan: Plan, protected: [QualifiedName]) -> String {
         let role = "lockstep"
         let schemas = Set(plan.mapping.tables.map(\.schema)).sorted()
         var lines = [
@@ -137,10 +166,16 @@ public struct PipelineSetup: Sendable {
             "",
             "-- A role that can read the mapped tables and follow the stream, and nothing else.",
             "CREATE ROLE \(role) LOGIN REPLICATION;  -- then: \\password \(role)",
-            "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(database)) TO \(role);",
+            "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(plan.catalog.database)) TO \(role);",
         ]
         for schema in schemas { lines.append("GRANT USAGE ON SCHEMA \(QualifiedName.quoted(schema)) TO \(role);") }
         lines.append("GRANT SELECT ON \(plan.mapping.tables.map(\.sql).joined(separator: ", ")) TO \(role);")
+        if !protected.isEmpty {
+            lines += [
+                "-- Row security would hide rows of \(protected.map(\.description).joined(separator: ", ")) from it.",
+                "ALTER ROLE \(role) BYPASSRLS;",
+            ]
+        }
         lines += ["", "-- The changes to follow.", plan.publicationStatement + ";"]
         lines += [
             "", "-- What Lockstep keeps in PostgreSQL.", Self.schemaSQL,

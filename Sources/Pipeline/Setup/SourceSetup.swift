@@ -9,11 +9,6 @@ struct SourceSetup {
     let settings: PipelineSettings
     let plan: Plan
 
-    func addTablesSQL(_ tables: [QualifiedName]) -> String {
-        "ALTER PUBLICATION \(QualifiedName.quoted(settings.publication)) ADD TABLE "
-            + tables.map(\.sql).joined(separator: ", ")
-    }
-
     /// Sees that the publication is there with every mapped table.
     ///
     /// - Parameter mayAlter: Tables that it lacks are added: right only where everything is going to be read.
@@ -21,36 +16,21 @@ struct SourceSetup {
         _ source: PostgresConnection, mayAlter: Bool, _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
         let name = settings.publication
-        let publication = try postgres { () throws(PostgresError) in
-            try source.query(
-                "SELECT pubviaroot, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS all_kinds "
-                    + "FROM pg_publication WHERE pubname = $1", [name])
-        }.first
-        guard let publication else {
+        guard let publication = try postgres({ () throws(PostgresError) in try Publications.find(name, source) }) else {
             try alter(plan.publicationStatement, source)
             return report(.created("publication \(name)"))
         }
-        guard publication["pubviaroot"] == "t", publication["all_kinds"] == "t" else {
-            throw PipelineError(
-                "the publication leaves changes out", "\(settings.source): publication \"\(name)\"",
-                remedy: "ALTER PUBLICATION \(QualifiedName.quoted(name)) SET "
-                    + "(publish = 'insert, update, delete, truncate', publish_via_partition_root = true);")
+        if let fault = PublicationFindings.options(publication) {
+            throw PipelineError("the publication leaves changes out", fault, at: settings.source.description)
         }
-        let present = Set(
-            try postgres { () throws(PostgresError) in
-                try source.query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", [name])
-            }.map { QualifiedName(schema: $0["schemaname"] ?? "", name: $0["tablename"] ?? "") })
-        let missing = plan.mapping.tables.filter { !present.contains($0) }
+        let missing = PublicationFindings.missing(publication, plan)
         guard !missing.isEmpty else { return }
         guard mayAlter else {
             throw PipelineError(
-                "the publication lacks tables of the mapping",
-                "\(settings.source): publication \"\(name)\" has not \(missing.map(\.description).joined(separator: ", "))",
-                remedy: "If they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything "
-                    + "again. If they fell out of the publication, changes of them may be lost: the same, after "
-                    + addTablesSQL(missing) + ";")
+                "the publication lacks tables of the mapping", PublicationFindings.lacksTables(name, missing),
+                at: settings.source.description)
         }
-        try alter(addTablesSQL(missing), source)
+        try alter(PublicationFindings.addTablesSQL(name, missing), source)
         report(.created("in publication \(name): \(missing.map(\.description).joined(separator: ", "))"))
     }
 

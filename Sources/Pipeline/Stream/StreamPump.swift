@@ -16,10 +16,6 @@ public struct BatchLimits: Sendable {
     public var isolatedTransactions = 0
 
     public init() {}
-
-    /// A transaction that is larger than this goes as parts of one open graph transaction.
-    var partRows: Int { rows * 2 }
-    var partBytes: Int { bytes * 2 }
 }
 
 /// The capture thread's loop: reads the stream, groups transactions into batches, hands them over, and confirms to
@@ -28,6 +24,8 @@ public struct BatchLimits: Sendable {
 /// Natural batching: while the writer waits, what is there goes at once; while it is busy, the batch grows. When the
 /// batch is full and there is no room, the stream is not read, and only standby status goes on.
 struct StreamPump {
+    /// Offsets into the buffer have 32 bits.
+    private static let transactionBytesMax = 3 << 30
     /// A batch that still grows although the writer waits is sent at this age: the stream never falls silent under load.
     private static let patience: Duration = .milliseconds(1)
     private static let statusInterval: Duration = .seconds(10)
@@ -45,8 +43,6 @@ struct StreamPump {
     private let waker = Wakeup()
     /// When the oldest change in the buffer came.
     private var bufferedSince: MonotonicTime?
-    /// A part of a transaction was handed over, its end not yet.
-    private var isTransactionOpen = false
     private var put: LSN
     private var idlePosition: LSN
     private var lastPut = MonotonicTime.now
@@ -79,11 +75,11 @@ struct StreamPump {
                 try wait()
             case .change:
                 if bufferedSince == nil { bufferedSince = .now }
-                if buffer.changes.count >= limits.partRows || buffer.bytes.count >= limits.partBytes { try seal() }
+                if buffer.bytes.count >= Self.transactionBytesMax { throw tooLarge() }
             case .transaction:
                 try transactionEnded()
             case .keepalive(let position):
-                if buffer.isEmpty, !isTransactionOpen, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
+                if buffer.isEmpty, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
             default: break
             }
         }
@@ -97,7 +93,7 @@ struct StreamPump {
     }
 
     private mutating func transactionEnded() throws(PipelineError) {
-        if buffer.changes.isEmpty, !isTransactionOpen {
+        if buffer.changes.isEmpty {
             // It touched nothing that is mapped.
             if let end = buffer.transactions.last { idlePosition = max(idlePosition, end.endLSN) }
             buffer.removeAll()
@@ -105,7 +101,7 @@ struct StreamPump {
         }
         let since = bufferedSince ?? .now
         bufferedSince = since
-        if isTransactionOpen || limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
+        if limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
             || buffer.bytes.count >= limits.bytes
         {
             limits.isolatedTransactions = max(0, limits.isolatedTransactions - 1)
@@ -122,8 +118,9 @@ struct StreamPump {
         try seal()
     }
 
+    /// Folds, encodes and hands over what is in the buffer, which ends with a transaction.
     private mutating func seal() throws(PipelineError) {
-        let end = buffer.transactions.last.flatMap { $0.changeCount == buffer.changes.count ? $0 : nil }
+        guard let end = buffer.transactions.last else { return }
         let statements: [EncodedStatement]
         do throws(ApplyError) {
             statements = try encoder.encode(buffer, 0..<buffer.changes.count)
@@ -135,8 +132,16 @@ struct StreamPump {
             firstLSN: buffer.transactions.first?.commitLSN, end: end)
         buffer.removeAll()
         bufferedSince = nil
-        isTransactionOpen = end == nil
         try put(batch)
+    }
+
+    private func tooLarge() -> PipelineError {
+        PipelineError(
+            "a transaction is too large",
+            "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
+                + "in memory as a whole",
+            remedy: "Nothing was lost: the checkpoint has not moved. "
+                + "`lockstep run --resnapshot` passes it by.")
     }
 
     private mutating func put(_ batch: EncodedBatch) throws(PipelineError) {
@@ -149,17 +154,15 @@ struct StreamPump {
             queue.drained.drain()
             progress.moved.drain()
         }
-        if let end = batch.end {
-            put = end.endLSN
-            idlePosition = max(idlePosition, put)
-            lastPut = .now
-        }
+        put = batch.end.endLSN
+        idlePosition = max(idlePosition, put)
+        lastPut = .now
         queue.put(batch)
     }
 
     /// Moves the checkpoint over WAL that holds nothing for us, so that the slot does not hold it back.
     private mutating func followIdleLog() throws(PipelineError) {
-        guard idlePosition > put, buffer.isEmpty, !isTransactionOpen, queue.isWriterReady,
+        guard idlePosition > put, buffer.isEmpty, queue.isWriterReady,
             MonotonicTime.now >= lastPut + Self.idleInterval
         else { return }
         let end = TransactionEnd(xid: 0, commitLSN: idlePosition, endLSN: idlePosition, commitTime: 0, changeCount: 0)

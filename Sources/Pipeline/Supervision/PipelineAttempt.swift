@@ -73,16 +73,19 @@ final class PipelineAttempt: Sendable {
     private func prepare(_ source: PostgresConnection, _ graph: BoltChannel) throws(PipelineError) -> Start {
         report(.connected(source: settings.source.description, graph: settings.graph.description))
 
+        if let fault = ServerFindings.unsupported(source.serverVersion) {
+            throw PipelineError("this PostgreSQL is too old", fault, at: settings.source.description)
+        }
         let plan = try PipelinePlan.make(file, source)
         let mapping = plan.mapping
-        try GraphSetup(mapping: mapping).createConstraints(graph, report)
+        try GraphSetup(mapping: mapping).createConstraints(graph)
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
         let isFirst = checkpoint == nil || checkpoint?.phase == .snapshot || resnapshot
         try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
         let identifier = try postgres { () throws(PostgresError) in
-            try source.query("SELECT system_identifier FROM pg_control_system()").first?[0] ?? ""
+            try source.query(SourceInspection.systemIdentifierSQL).first?[0] ?? ""
         }
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
@@ -96,31 +99,9 @@ final class PipelineAttempt: Sendable {
     private func check(
         _ checkpoint: Checkpoint, _ identifier: String, _ source: PostgresConnection
     ) throws(PipelineError) {
-        let again = "`lockstep run --resnapshot` reads everything again and makes the graph right."
-        guard checkpoint.systemIdentifier == identifier else {
-            throw PipelineError(
-                "this is another PostgreSQL cluster", "\(settings.source): the graph was made from the one with the "
-                    + "system identifier \(checkpoint.systemIdentifier), this one has \(identifier)",
-                remedy: "Correct source.url, or: " + again)
-        }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
-        guard let slot else {
-            throw PipelineError(
-                "the replication slot is gone", "\(settings.source): \"\(settings.slot)\" does not exist; the graph "
-                    + "stands at \(checkpoint.lsn), and what came after cannot be read from the WAL any more",
-                remedy: again)
-        }
-        if slot.walStatus == "lost" {
-            throw PipelineError(
-                "the replication slot was invalidated", "\(settings.source): PostgreSQL has removed WAL that "
-                    + "\"\(settings.slot)\" needed (max_slot_wal_keep_size)", remedy: again)
-        }
-        if let confirmed = slot.confirmedFlushLSN, confirmed > checkpoint.lsn {
-            throw PipelineError(
-                "the replication slot has moved past the graph",
-                "\(settings.source): \"\(settings.slot)\" was confirmed up to \(confirmed), the graph stands at "
-                    + "\(checkpoint.lsn): the slot was made anew or advanced by somebody else, and what lies between "
-                    + "is not in the graph", remedy: again)
+        if let fault = ContinuityFault(checkpoint, slot: slot, named: settings.slot, systemIdentifier: identifier) {
+            throw PipelineError(fault.what, "\(settings.source): \(fault.detail)", remedy: fault.fix)
         }
     }
 

@@ -69,11 +69,13 @@ extension Catalog {
         /// A generated column: not in the replication stream before PostgreSQL 18, and there only where it is stored
         /// and the publication says so.
         public var isGenerated: Bool
+        /// A generated column that is computed when it is read, since PostgreSQL 18: never in the stream.
+        public var isVirtual: Bool
         public var comment: String?
 
         public init(
             name: String, type: OID, typeModifier: Int32 = -1, formattedType: String, isNotNull: Bool = false,
-            isGenerated: Bool = false, comment: String? = nil
+            isGenerated: Bool = false, isVirtual: Bool = false, comment: String? = nil
         ) {
             self.name = name
             self.type = type
@@ -81,6 +83,7 @@ extension Catalog {
             self.formattedType = formattedType
             self.isNotNull = isNotNull
             self.isGenerated = isGenerated
+            self.isVirtual = isVirtual
             self.comment = comment
         }
     }

@@ -69,6 +69,7 @@ extension CatalogReader {
     private static let columnsSQL =
         captured + """
             SELECT t.oid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' AS generated,
+                a.attgenerated = 'v' AS virtual,
                 pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
                 pg_catalog.col_description(t.oid, a.attnum) AS comment
             FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
@@ -192,6 +193,7 @@ extension CatalogReader {
                         name: try text(row, "attname"), type: try oid(row, "atttypid"),
                         typeModifier: try number(row, "atttypmod"), formattedType: try text(row, "type"),
                         isNotNull: row["attnotnull"] == "t", isGenerated: row["generated"] == "t",
+                        isVirtual: row["virtual"] == "t",
                         comment: row["comment"]))
             }
         }

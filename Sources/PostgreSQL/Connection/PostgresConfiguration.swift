@@ -39,8 +39,6 @@ public struct PostgresConfiguration: Sendable {
 
     /// `host:port/database`, as far as it is known before connecting.
     public var server: String {
-        let defaults = Self.defaults
-        func value(_ keyword: String) -> String? { self[keyword] ?? defaults.first { $0.keyword == keyword }?.value }
         let host = value("host") ?? value("hostaddr") ?? "[local]"
         let port = value("port") ?? "5432"
         let hosts = host.split(separator: ",", omittingEmptySubsequences: false)
@@ -54,6 +52,21 @@ public struct PostgresConfiguration: Sendable {
 
     /// The role that is logged in as.
     public var user: String { self["user"] ?? Self.defaults.first { $0.keyword == "user" }?.value ?? "?" }
+
+    /// Names, addresses and socket folders, in the order in which they are tried; `localhost` where nothing names one.
+    public var hosts: [String] {
+        let text = value("hostaddr") ?? value("host") ?? ""
+        let hosts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        return hosts.isEmpty ? ["localhost"] : hosts.map { $0.isEmpty ? "localhost" : $0 }
+    }
+
+    /// How far TLS is asked for: `disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`.
+    public var sslMode: String { value("sslmode") ?? "prefer" }
+
+    /// What the string says, or else what libpq takes from its environment.
+    private func value(_ keyword: String) -> String? {
+        self[keyword] ?? Self.defaults.first { $0.keyword == keyword }?.value
+    }
 
     subscript(_ keyword: String) -> String? { options.first { $0.keyword == keyword }?.value }
 

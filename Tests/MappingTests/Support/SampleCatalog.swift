@@ -52,7 +52,7 @@ private struct SampleType {
 extension Catalog.Table {
     /// - Parameters:
     ///   - name: As SQL writes it.
-    ///   - columns: `name type`, parted by commas; `!` behind the type for NOT NULL, `=` for a generated column, and
+    ///   - columns: `name type`, parted by commas; `!` behind the type for NOT NULL, `=` for a generated column, `==` for a virtual one, and
     ///     `numeric.2` for two digits behind the point.
     ///   - key: The primary key.
     ///   - more: Columns whose names hold blanks or commas.
@@ -80,19 +80,19 @@ extension Catalog.Column {
         return Catalog.Column(
             name: name, type: sample.type.oid, typeModifier: scale.map { (10 << 16 | $0) + 4 } ?? sample.modifier,
             formattedType: scale.map { "numeric(10,\($0))" } ?? sample.formatted,
-            isNotNull: isKey || type.contains("!"), isGenerated: type.contains("="))
+            isNotNull: isKey || type.contains("!"), isGenerated: type.contains("="), isVirtual: type.contains("=="))
     }
 }
 
 extension Catalog.ForeignKey {
     /// `columns` to `table (referenced)`; the constraint is called `fk_` and the columns.
     static func of(
-        _ columns: [String], _ table: String, _ referenced: [String], name: String? = nil
+        _ columns: [String], _ table: String, _ referenced: [String], name: String? = nil, isValidated: Bool = true
     ) -> Catalog.ForeignKey {
         guard case .name(let target) = TableNameText(table) else { preconditionFailure("\(table) is no table's name") }
         return Catalog.ForeignKey(
             constraintName: name ?? "fk_" + columns.joined(separator: "_"), columns: columns, referencedTable: target,
-            referencedColumns: referenced)
+            referencedColumns: referenced, isValidated: isValidated)
     }
 }
 

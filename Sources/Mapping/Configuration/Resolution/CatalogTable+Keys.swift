@@ -50,8 +50,13 @@ extension Catalog.Table {
 }
 
 extension Catalog {
-    /// A generated column's value is in the stream.
-    ///
-    /// PostgreSQL 18 brought `publish_generated_columns`.
-    var streamsGeneratedColumns: Bool { serverVersion >= 180_000 }
+    /// The stream can carry a column's values: a generated one's since PostgreSQL 18, where it is stored.
+    func isInStream(_ column: Column) -> Bool {
+        !column.isGenerated || (serverVersion >= 180_000 && !column.isVirtual)
+    }
+
+    /// Why the stream does not carry a generated column.
+    func reasonNotInStream(_ column: Column) -> String {
+        column.isVirtual ? "virtual: not in the stream" : "generated: not in the stream before PostgreSQL 18"
+    }
 }

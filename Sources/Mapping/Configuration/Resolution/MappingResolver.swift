@@ -134,10 +134,9 @@ extension MappingResolver {
                     ?? "it has \(table.columns.map(\.name).joined(separator: ", "))")
             return nil
         }
-        if column.isGenerated, !catalog.streamsGeneratedColumns {
+        guard catalog.isInStream(column) else {
             note(
-                .value, name.position,
-                "column \(name.value) is generated, and the stream of PostgreSQL before 18 does not carry it",
+                .value, name.position, "column \(name.value) is \(catalog.reasonNotInStream(column))",
                 "move it to exclude: [\(name.value)]")
             return nil
         }
@@ -210,6 +209,13 @@ extension MappingResolver {
         let key = target.key.map(\.column)
         guard let foreignKey = table.foreignKey(over: names, to: target.table, key: key) else {
             reportMissingForeignKey(entry, table, target)
+            return nil
+        }
+        guard foreignKey.isValidated else {
+            note(
+                .reference, entry.columns[0].position,
+                "\(foreignKey.constraintName) is NOT VALID: rows may refer to rows that are not there",
+                foreignKey.validation(of: table))
             return nil
         }
         return end(foreignKey, from: table, to: target, other, at: entry.columns[0].position)
@@ -292,6 +298,11 @@ extension MappingResolver {
 }
 
 extension Catalog.ForeignKey {
+    /// The SQL that checks the rows that were there before the constraint.
+    func validation(of table: Catalog.Table) -> String {
+        "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(QualifiedName.quoted(constraintName));"
+    }
+
     /// Each column with the one it refers to; in the order of `key` where the foreign key refers to just that.
     func pairs(inOrderOf key: [String]) -> [(column: String, referenced: String)] {
         let pairs = zip(columns, referencedColumns).map { (column: $0, referenced: $1) }

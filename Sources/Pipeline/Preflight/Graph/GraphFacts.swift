@@ -1,0 +1,39 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+
+/// What the graph says of itself, as far as a pipeline depends on it. Pure data; read by ``GraphInspection``.
+struct GraphFacts: Sendable {
+    enum Product: Sendable, Equatable {
+        case neo4j
+        case arcadeDB
+        /// Speaks Bolt, and Lockstep was never tried with it.
+        case other(String)
+    }
+
+    var product: Product
+    /// For instance `[5, 26, 31]`; empty where the server does not say.
+    var release: [Int] = []
+    /// Why nothing can be written.
+    var writeFailure: BoltError?
+    /// Why no constraint can be made; tried only where one is missing and the attempt can be undone.
+    var schemaFailure: BoltError?
+    /// Nil where it could not be read.
+    var schema: GraphSchema?
+    var checkpoint: Checkpoint?
+    var hasReadCheckpoint = false
+    /// Names of other pipelines that have a checkpoint in this graph.
+    var otherPipelines: [String] = []
+    /// Mapped labels that nodes have; looked for only where it matters.
+    var populatedLabels: Set<String> = []
+    /// Of those, the ones with two nodes of the same key, which have no constraint yet.
+    var labelsWithDuplicates: Set<String> = []
+    /// Names of relationship types and labels in use; read only on ArcadeDB.
+    var typesInUse: Set<String> = []
+    var labelsInUse: Set<String> = []
+
+    init(product: Product) { self.product = product }
+
+    var state: GraphState { hasReadCheckpoint ? GraphState(checkpoint) : .unknown }
+}

@@ -1,0 +1,54 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Mapping
+internal import PostgreSQL
+
+/// What is to be said of the mapped relations that the catalog of tables cannot say.
+enum TableFindings {
+    typealias MappedTable = (name: QualifiedName, position: FilePosition?)
+
+    /// Relations whose changes no publication takes: to the mapping they are simply not there.
+    static func unpublishable(_ facts: SourceFacts, _ tables: [MappedTable]) -> [PreflightFinding] {
+        tables.compactMap { name, position in
+            guard let table = facts.tables[name], let (what, fix) = reason(name, table) else { return nil }
+            return PreflightFinding(.error, .mapping, "\(name) \(what)", fix: fix, position: position)
+        }
+    }
+
+    private static func reason(_ name: QualifiedName, _ table: SourceFacts.TableFacts) -> (String, String)? {
+        switch table.kind {
+        case .view, .materializedView: return ("is a view: it has no changes of its own", "map the tables below it")
+        case .foreignTable: return ("is a foreign table: its changes are in another server's WAL", "follow that server")
+        case .other: return ("is no table", "leave it out")
+        case .table, .partitionedTable: break
+        }
+        if table.isPartition { return ("is a partition: its changes come under its root's name", "map the root table") }
+        if !table.isLogged {
+            return ("is unlogged or temporary: its changes are not in the WAL", "ALTER TABLE \(name) SET LOGGED;")
+        }
+        return nil
+    }
+
+    /// Columns that force the whole stream into text.
+    static func textOnly(_ mapping: GraphMapping) -> [PreflightFinding] {
+        guard !mapping.isBinaryExact else { return [] }
+        var names: [String] = []
+        func take(_ properties: [PropertyMapping], _ table: QualifiedName) {
+            for property in properties where !property.conversion.isBinaryExact {
+                let name = "\(table).\(property.column) (\(property.columnType))"
+                if !names.contains(name) { names.append(name) }
+            }
+        }
+        for node in mapping.nodes {
+            take(node.key + node.properties + node.references.flatMap(\.target.key), node.table)
+        }
+        for join in mapping.joins { take(join.from.key + join.to.key + join.properties, join.table) }
+        return [
+            PreflightFinding(
+                .note, .mapping,
+                "the stream comes as text, which costs more CPU on both ends, because the exact value of "
+                    + "\(names.listed) is in text only",
+                fix: "exclude what the graph does not need")
+        ]
+    }
+}

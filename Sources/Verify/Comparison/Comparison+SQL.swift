@@ -1,0 +1,63 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Mapping
+internal import PostgreSQL
+
+extension Comparison {
+    /// A COPY of the rows that make something in the graph.
+    ///
+    /// - Parameters:
+    ///   - columns: What is selected, in this order.
+    ///   - withVersion: One more column behind them: text that changes when the row does.
+    ///   - partitioned: The tables whose rows are in partitions; of others their own rows only.
+    ///   - keys: SQL literals for the columns of `lookup`; nil for all rows.
+    func copyStatement(
+        _ columns: [PropertyMapping], withVersion: Bool = false, partitioned: Set<QualifiedName>,
+        keys: [[String]]? = nil
+    ) -> String {
+        var selected = columns.map(Self.expression)
+        if withVersion { selected.append("pg_catalog.concat(t.tableoid, ' ', t.ctid, ' ', t.xmin)") }
+        var conditions: [String] = []
+        if case .relationship = subject {
+            // A row with a NULL in a foreign key makes no relationship.
+            conditions += key.map { "t.\(QualifiedName.quoted($0.column)) IS NOT NULL" }
+        }
+        for target in targets {
+            let pairs = target.columns.map { "o.\(QualifiedName.quoted($1)) = t.\(QualifiedName.quoted($0))" }
+            conditions.append(
+                "EXISTS (SELECT FROM \(Self.rows(of: target.table, partitioned)) AS o "
+                    + "WHERE \(pairs.joined(separator: " AND ")))")
+        }
+        if let keys {
+            // Bare literals take the column's type, whatever it is called.
+            let names = lookup.map { "t." + QualifiedName.quoted(key[$0].column) }.joined(separator: ", ")
+            let rows = keys.map { "(\($0.joined(separator: ", ")))" }
+            conditions.append("(\(names)) IN (\(rows.joined(separator: ", ")))")
+        }
+        let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+        return
+            "COPY (SELECT \(selected.joined(separator: ", ")) FROM \(Self.rows(of: table, partitioned)) AS t\(filter)) "
+            + "TO STDOUT (FORMAT binary)"
+    }
+
+    private static func rows(of table: QualifiedName, _ partitioned: Set<QualifiedName>) -> String {
+        partitioned.contains(table) ? table.sql : "ONLY \(table.sql)"
+    }
+
+    private static func expression(_ column: PropertyMapping) -> String {
+        let name = "t." + QualifiedName.quoted(column.column)
+        // concat() uses the type's output function, as the stream does; but it has no NULLs.
+        return column.conversion.isBinaryExact
+            ? name : "CASE WHEN \(name) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(name)) END"
+    }
+}
+
+extension Comparison {
+    /// Whether a key's value leads back to the column's value. A `numeric` as a float does not.
+    var keyIsExact: Bool {
+        lookup.allSatisfy { index in
+            let conversion = key[index].conversion
+            return conversion.target != .float || conversion.source == .float4 || conversion.source == .float8
+        }
+    }
+}

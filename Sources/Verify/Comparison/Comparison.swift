@@ -1,0 +1,108 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Bolt
+internal import Mapping
+internal import PostgreSQL
+
+/// One label, or one type of relationship between two labels, and the table that it is made of.
+struct Comparison {
+    enum Subject {
+        case node(NodeMapping)
+        case relationship(type: String, from: RelationshipEnd, to: RelationshipEnd)
+    }
+
+    var subject: Subject
+    var table: QualifiedName
+    /// The label, or `(:A)-[:TYPE]->(:B)`.
+    var what: String
+    /// The columns that name it, all of `table`: a node's key, or both ends' keys.
+    var key: [PropertyMapping]
+    var properties: [PropertyMapping]
+    /// Those columns of `key` that PostgreSQL finds the row by.
+    var lookup: [Int]
+    /// What a row refers to and has to be there, for the row to make anything.
+    var targets: [Target]
+
+    /// Rows of another table that a row here refers to.
+    struct Target {
+        var table: QualifiedName
+        /// Column here, column there.
+        var columns: [(String, String)]
+    }
+
+    /// Labels behind the first are compared as one more value, which is to be true.
+    var furtherLabels: [String] {
+        if case .node(let node) = subject { Array(node.labels.dropFirst()) } else { [] }
+    }
+
+    var isNode: Bool { if case .node = subject { true } else { false } }
+
+    /// `id: 42`; for a relationship the key of one end, an arrow, and that of the other.
+    func printedKey(_ values: [BoltValue]) -> String {
+        let parts = zip(key, values).map { "\($0.property): \($1.printed)" }
+        guard case .relationship(_, let from, _) = subject else { return parts.joined(separator: ", ") }
+        return parts.prefix(from.key.count).joined(separator: ", ") + " -> "
+            + parts.dropFirst(from.key.count).joined(separator: ", ")
+    }
+
+    /// Of everything that a mapping makes: nodes, then the relationships of foreign keys and of join tables.
+    static func all(of mapping: GraphMapping) -> [Comparison] {
+        let nodes = mapping.nodes.map(Comparison.init)
+        let references = mapping.nodes.flatMap { node in
+            node.references.map { Comparison(node, $0, in: mapping) }
+        }
+        return nodes + references + mapping.joins.map { Comparison($0, in: mapping) }
+    }
+
+    private init(_ node: NodeMapping) {
+        subject = .node(node)
+        table = node.table
+        what = node.label
+        key = node.key
+        properties = node.properties
+        lookup = Array(node.key.indices)
+        targets = []
+    }
+
+    private init(_ node: NodeMapping, _ reference: ReferenceMapping, in mapping: GraphMapping) {
+        let holder = RelationshipEnd(label: node.label, key: node.key)
+        let (from, to) = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
+        self.init(node.table, type: reference.type, from: from, to: to, targets: [reference.target], in: mapping)
+        lookup = (0..<node.key.count).map { reference.isReversed ? from.key.count + $0 : $0 }
+    }
+
+    private init(_ join: JoinMapping, in mapping: GraphMapping) {
+        self.init(
+            join.table, type: join.type, from: join.from, to: join.to, targets: [join.from, join.to], in: mapping)
+        properties = join.properties
+        lookup = Array(key.indices)
+    }
+
+    private init(
+        _ table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, targets: [RelationshipEnd],
+        in mapping: GraphMapping
+    ) {
+        subject = .relationship(type: type, from: from, to: to)
+        self.table = table
+        what = "(:\(from.label))-[:\(type)]->(:\(to.label))"
+        key = from.key + to.key
+        properties = []
+        lookup = []
+        self.targets = targets.compactMap { Target($0, in: mapping) }
+    }
+}
+
+extension Comparison.Target {
+    /// Nil where the end's label is no table's here: then nothing can be said about its rows.
+    fileprivate init?(_ end: RelationshipEnd, in mapping: GraphMapping) {
+        guard let node = mapping.nodes.first(where: { $0.label == end.label }) else { return nil }
+        table = node.table
+        columns = []
+        for here in end.key {
+            guard let there = (node.key + node.properties).first(where: { $0.property == here.property }) else {
+                return nil
+            }
+            columns.append((here.column, there.column))
+        }
+    }
+}

@@ -1,0 +1,274 @@
+// Part of Lockstep. See LICENSE.
+
+import PostgreSQL
+import TestSupport
+import Threading
+
+/// Changes a database at random, through every table with a primary key: values, foreign keys, keys, rows that come and
+/// go, keys that are used again, in transactions of mixed sizes, some rolled back in part or whole.
+///
+/// What a constraint refuses is undone by its savepoint and not counted.
+final class RandomChanges {
+    private let connection: PostgresConnection
+    private let shape: SchemaShape
+    private(set) var dice: Dice
+    /// Keys that rows have left, by table.
+    private var leftKeys: [String: [[String]]] = [:]
+    private var made = 0
+    /// Committed changes by kind of operation.
+    private(set) var counts: [String: Int] = [:]
+
+    init(_ connection: PostgresConnection, dice: Dice) throws {
+        self.connection = connection
+        self.dice = dice
+        shape = try SchemaShape(connection)
+    }
+
+    /// Runs on a thread of its own until `count` changes are committed.
+    ///
+    /// - Returns: How many of each kind.
+    @discardableResult
+    static func make(_ count: Int, on project: Project, dice: Dice) async throws -> [String: Int] {
+        let url = project.postgres.url(database: project.database)
+        return try await DedicatedThread.run(name: "random-changes") { () throws(RandomChangesFailure) in
+            do {
+                let changes = try RandomChanges(
+                    PostgresConnection(PostgresConfiguration(url)), dice: dice)
+                try changes.run(count)
+                return changes.counts
+            } catch {
+                throw RandomChangesFailure(description: "seed \(dice.seed): \(error)")
+            }
+        }
+    }
+
+    func run(_ count: Int) throws {
+        while made < count {
+            let size =
+                switch dice.pick(10) {
+                case 0..<5: 1
+                case 5..<9: 2 + dice.pick(9)
+                default: 20 + dice.pick(80)
+                }
+            try connection.execute("BEGIN")
+            var done: [String] = []
+            for _ in 0..<size { if let kind = try attempt() { done.append(kind) } }
+            if dice.percent(12) {
+                try connection.execute("ROLLBACK")
+                continue
+            }
+            try connection.execute("COMMIT")
+            made += done.count
+            for kind in done { counts[kind, default: 0] += 1 }
+        }
+    }
+
+    /// One change inside a savepoint; its kind where it went through.
+    private func attempt() throws -> String? {
+        try connection.execute("SAVEPOINT attempt")
+        do {
+            let kind = try change()
+            try connection.execute("RELEASE attempt")
+            return kind
+        } catch let error as PostgresError where error.sqlState != nil {
+            try connection.execute("ROLLBACK TO attempt; RELEASE attempt")
+            return nil
+        }
+    }
+
+    private func change() throws -> String? {
+        let table = dice.one(of: shape.tables)
+        guard let row = try anyRow(of: table) else { return try insert(table) }
+        switch dice.pick(100) {
+        case 0..<25: return try setValues(table, row)
+        case 25..<45: return try setForeignKey(table, row)
+        case 45..<65: return try insert(table)
+        case 65..<80: return try delete(table, row)
+        case 80..<93: return try changeKey(table, row)
+        default: return try swapKeys(table, row)
+        }
+    }
+
+    // MARK: Kinds of changes
+
+    private func setValues(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
+        let columns = table.others.filter { _ in dice.percent(40) }
+        guard !columns.isEmpty else { return nil }
+        let sets = columns.map { "\(quoted($0.name)) = \(literal($0, in: table))" }
+        try connection.execute(
+            "UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
+        return "values"
+    }
+
+    private func setForeignKey(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
+        guard !table.foreignKeys.isEmpty else { return nil }
+        let reference = dice.one(of: table.foreignKeys)
+        let isNullable = reference.columns.allSatisfy { table.column($0)?.isNullable == true }
+        var values = reference.columns.map { _ in "NULL" }
+        if !isNullable || !dice.percent(25) {
+            guard let target = try anyTarget(of: reference) else { return nil }
+            values = target.map(QualifiedName.literal)
+        }
+        let sets = zip(reference.columns, values).map { "\(quoted($0)) = \($1)" }
+        try connection.execute(
+            "UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
+        return values[0] == "NULL" ? "foreign key to null" : "foreign key"
+    }
+
+    /// Copies a row under a new key, with other foreign keys.
+    private func insert(_ table: SchemaShape.Table) throws -> String? {
+        var values: [String: String] = [:]
+        for column in table.columns { values[column.name] = literal(column, in: table) }
+        for reference in table.foreignKeys {
+            let isNullable = reference.columns.allSatisfy { table.column($0)?.isNullable == true }
+            let target = isNullable && dice.percent(30) ? nil : try anyTarget(of: reference)
+            for (index, column) in reference.columns.enumerated() {
+                values[column] = target.map { QualifiedName.literal($0[index]) } ?? "NULL"
+            }
+        }
+        if let key = usedKey(table), table.ownKey.count == table.key.count {
+            for (name, value) in zip(table.key, key) { values[name] = QualifiedName.literal(value) }
+        }
+        let columns = table.columns.map(\.name)
+        try connection.execute(
+            "INSERT INTO \(table.name) (\(columns.map(quoted).joined(separator: ", "))) VALUES ("
+                + columns.map { values[$0] ?? "NULL" }.joined(separator: ", ") + ")")
+        return "insert"
+    }
+
+    /// Deletes a row; where others refer to it, they are set to NULL or go first.
+    private func delete(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
+        if dice.percent(50) {
+            for other in shape.tables {
+                for reference in other.foreignKeys
+                where reference.target == table.name && reference.targetColumns == table.key {
+                    let refers = zip(reference.columns, row).map { "\(quoted($0)) = \(QualifiedName.literal($1))" }
+                        .joined(separator: " AND ")
+                    let isNullable = reference.columns.allSatisfy { other.column($0)?.isNullable == true }
+                    if isNullable {
+                        let sets = reference.columns.map { quoted($0) + " = NULL" }.joined(separator: ", ")
+                        try connection.execute("UPDATE \(other.name) SET \(sets) WHERE \(refers)")
+                    } else {
+                        try connection.execute("DELETE FROM \(other.name) WHERE \(refers)")
+                    }
+                }
+            }
+        }
+        try connection.execute("DELETE FROM \(table.name) WHERE \(condition(table, row))")
+        leftKeys[table.name, default: []].append(row)
+        return "delete"
+    }
+
+    private func changeKey(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
+        guard let column = table.ownKey.randomElement(using: &dice) else { return nil }
+        var value = literal(column, in: table)
+        if let key = usedKey(table), let place = table.key.firstIndex(of: column.name) {
+            value = QualifiedName.literal(key[place])
+        }
+        try connection.execute(
+            "UPDATE \(table.name) SET \(quoted(column.name)) = \(value) WHERE \(condition(table, row))")
+        leftKeys[table.name, default: []].append(row)
+        return "key"
+    }
+
+    /// Exchanges the keys of two rows by way of a third.
+    private func swapKeys(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
+        guard table.ownKey.count == 1, table.key.count == 1, let other = try anyRow(of: table), other != row else {
+            return nil
+        }
+        let name = quoted(table.key[0])
+        let aside = literal(table.ownKey[0], in: table)
+        for (from, to) in [
+            (QualifiedName.literal(row[0]), aside), (QualifiedName.literal(other[0]), QualifiedName.literal(row[0])),
+            (aside, QualifiedName.literal(other[0])),
+        ] {
+            try connection.execute("UPDATE \(table.name) SET \(name) = \(to) WHERE \(name) = \(from)")
+        }
+        return "swap"
+    }
+
+    // MARK: Choices
+
+    private func quoted(_ name: String) -> String { QualifiedName.quoted(name) }
+
+    private func condition(_ table: SchemaShape.Table, _ row: [String]) -> String {
+        zip(table.key, row).map { "\(quoted($0)) = \(QualifiedName.literal($1))" }.joined(separator: " AND ")
+    }
+
+    private func anyRow(of table: SchemaShape.Table) throws -> [String]? {
+        try any(table.name, table.key, orderedBy: table.key)
+    }
+
+    private func anyTarget(of reference: SchemaShape.ForeignKey) throws -> [String]? {
+        try any(reference.target, reference.targetColumns, orderedBy: reference.targetColumns)
+    }
+
+    private func any(_ table: String, _ columns: [String], orderedBy order: [String]) throws -> [String]? {
+        let share = Double(dice.next() >> 11) / Double(1 << 53)
+        let rows = try connection.query(
+            """
+            SELECT \(columns.map { quoted($0) + "::text" }.joined(separator: ", ")) FROM \(table)
+            ORDER BY \(order.map(quoted).joined(separator: ", "))
+            OFFSET (SELECT floor(count(*) * \(share)) FROM \(table)) LIMIT 1
+            """)
+        return rows.first.map { row in columns.indices.compactMap { row[$0] } }
+    }
+
+    /// Now and then a key that a row of the table has left.
+    private func usedKey(_ table: SchemaShape.Table) -> [String]? {
+        guard dice.percent(50), let keys = leftKeys[table.name], !keys.isEmpty else { return nil }
+        return dice.one(of: keys)
+    }
+
+    /// A value as a literal of SQL, or a row's present one where the type is not known here.
+    private func literal(_ column: SchemaShape.Column, in table: SchemaShape.Table) -> String {
+        if column.isNullable, dice.percent(20) { return "NULL" }
+        switch column.type {
+        case "int2": return String(dice.pick(60_000) - 30_000)
+        case "int4", "int8": return String(dice.pick(2_000_000_000) - 1_000_000_000)
+        case "numeric": return "\(dice.pick(10_000)).\(10 + dice.pick(90))"
+        case "float4", "float8": return dice.one(of: ["0.1", "-1e-30", "'NaN'", "'-Infinity'", "123456.75", "0"])
+        case "bool": return dice.percent(50) ? "true" : "false"
+        case "uuid": return "'\(hexadecimal(16))'"
+        case "bytea": return "'\\x\(hexadecimal(dice.pick(40)))'"
+        case "date": return "date '2000-01-01' + \(dice.pick(20_000) - 10_000)"
+        case "timestamp", "timestamptz":
+            return "\(column.type) '2000-01-01 12:00' + \(dice.pick(2_000_000_000)) * interval '0.123457 seconds'"
+        case "interval":
+            return "\(dice.pick(100_000)) * interval '1 minute 0.5 seconds' + interval '\(dice.pick(50)) months'"
+        case "json", "jsonb": return QualifiedName.literal("{\"n\": \(dice.pick(1000)), \"t\": \"ü\"}")
+        case "text", "varchar", "bpchar", "citext": return QualifiedName.literal(text(column))
+        default:
+            switch column.category {
+            case "E": return "(enum_range(NULL::\(typeName(column))))[\(1 + dice.pick(3))]"
+            case "A": return dice.percent(50) ? "'{}'" : present(column, in: table)
+            default: return present(column, in: table)
+            }
+        }
+    }
+
+    private func typeName(_ column: SchemaShape.Column) -> String { quoted(column.type) }
+
+    private func present(_ column: SchemaShape.Column, in table: SchemaShape.Table) -> String {
+        let name = quoted(column.name)
+        return "(SELECT \(name) FROM \(table.name) WHERE \(name) IS NOT NULL OFFSET \(dice.pick(20)) LIMIT 1)"
+    }
+
+    private func text(_ column: SchemaShape.Column) -> String {
+        let alphabet = ["a", "B", " ", "é", "日", "🚀", "\\", "'", "\"", "{", ",", "0"]
+        let length = column.length ?? (dice.percent(3) ? 12_000 : 30)
+        // Short fixed keys have only so many values: letters and digits, so that some are new.
+        let plain = (column.length ?? 99) <= 10
+        return (0..<(plain ? length : dice.pick(length + 1))).map { _ in
+            plain ? String(UnicodeScalar(UInt8(65 + dice.pick(26)))) : dice.one(of: alphabet)
+        }.joined()
+    }
+
+    private func hexadecimal(_ bytes: Int) -> String {
+        (0..<bytes * 2).map { _ in String(dice.pick(16), radix: 16) }.joined()
+    }
+}
+
+struct RandomChangesFailure: Error, CustomStringConvertible {
+    var description: String
+}
