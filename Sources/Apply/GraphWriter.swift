@@ -141,11 +141,13 @@ public final class GraphWriter {
             }
             if sent.count >= Self.depth { queue.writerIsBusy() }
             if sent.isEmpty, queue.isFinished { return }
+            let before = sent.count
             while let response = try graph({ () throws(BoltError) in try channel.receiveIfAvailable() }) {
                 try settle(response, progress)
             }
-            // What the answers have made possible comes before waiting: nobody would wake us for it.
-            if sent.count < Self.depth, queue.hasBatch || (sent.isEmpty && queue.isFinished) { continue }
+            // What the answers have made possible comes before waiting, and so does saying that we wait for a batch:
+            // nobody would wake us for it.
+            if sent.count < before || (sent.isEmpty && queue.isFinished) { continue }
             if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
             let ready = try graph { () throws(BoltError) in
                 try channel.wait(wakeups: [queue.filled], deadline: .after(Self.silenceMax))

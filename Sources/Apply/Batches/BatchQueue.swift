@@ -62,8 +62,6 @@ public final class BatchQueue: Sendable {
     /// The writer takes nothing until it says so by ``take()``.
     func writerIsBusy() { state.withLock { $0.isWriterReady = false } }
 
-    var hasBatch: Bool { state.withLock { !$0.batches.isEmpty } }
-
     /// Nothing comes any more: the writer ends once it has written what is there.
     public func close() {
         state.withLock { $0.isClosed = true }
