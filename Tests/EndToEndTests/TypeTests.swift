@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Foundation
 import TestSupport
 import Testing
 
@@ -19,14 +20,14 @@ struct `Values at the edge of their type` {
         '', '00000000-0000-0000-0000-000000000000', '', '4713-01-01 BC', '00:00', '00:00+15:59', '4713-01-01 00:00 BC',
         '4713-01-02 00:00+00 BC', '-178000000 years', 'null', 'null', 'sad', 1, '{}', '{}', '{}', '{}', '{}', '{}'
         """,
-        """
+        #"""
         false, 32767, 2147483647, 9223372036854775807, 0, 3.4028235e38, 5e-324, 1e130 + 1e-130, 0.0001,
-        E'a\\b\t\n\"''{}', 'ü🚀日本', 'pad', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '\x00ff00', '5874897-12-31',
+        E'a\\b\t\n"''{}', 'ü🚀日本', 'pad', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '\x00ff00', '5874897-12-31',
         '23:59:59.999999', '23:59:59.999999-15:59', '294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999+00',
-        '1 year 2 months -3 days 04:05:06.789012', '{"a": [1, null, "ü"]}', '{"b": 1.50, "a": {}}', 'ok \"quoted\"', 2147483647,
+        '1 year 2 months -3 days 04:05:06.789012', '{"a": [1, null, "ü"]}', '{"b": 1.50, "a": {}}', 'ok "quoted"', 2147483647,
         '{-2147483648,2147483647}', ARRAY['', 'NULL', 'a,b', '{}', E'\\', '"', 'ü🚀'], '{0.10,NaN,-1e20}',
         '{2000-01-01,0001-01-01 BC}', '{2000-01-01 00:00:00.000001+00}', '{sad,"ok \"quoted\""}'
-        """,
+        """#,
         """
         NULL, 0, 0, 0, 1, '-0', '-0', 0.00, 0, repeat('x', 100000), NULL, ' x ', gen_random_uuid(),
         decode(repeat('ab', 50000), 'hex'), '2000-01-01', '12:00:00.000001', '12:00:00.5+05:30', '1999-12-31 23:59:59.999999',
@@ -38,8 +39,10 @@ struct `Values at the edge of their type` {
     func `comes over exactly`(kind: GraphServer.Kind, asText: Bool) async throws {
         // One column of a type that has no exact binary form turns the whole stream to text.
         let more = asText ? ", ip inet, m money, r int4range" : ""
+        // ArcadeDB keeps no date and time behind the year 9999.
+        let year = kind.isNeo4j ? "294276" : "9999"
         let values = Self.rows.enumerated().map { index, row in
-            "\(index + 1), \(row)" + (asText ? ", '10.0.0.\(index)/24', '\(index).50', '[\(index),9)'" : "")
+            "\(index + 1), \(row.replacingOccurrences(of: "294276", with: year))" + (asText ? ", '10.0.0.\(index)/24', '\(index).50', '[\(index),9)'" : "")
         }
         let schema = """
             CREATE TYPE mood AS ENUM ('sad', 'ok "quoted"'); CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -50,7 +53,7 @@ struct `Values at the edge of their type` {
             try await project.propose()
             try await project.whileRunning { running in
                 try await project.settle()
-                #expect(running.log.contains("format=\(asText ? "text" : "binary")"))
+                try await running.says("format=\(asText ? "text" : "binary")")
                 try await project.expectEqual("from the snapshot")
                 // The same rows by the stream: in updates, and in inserts.
                 try await project.sql(
