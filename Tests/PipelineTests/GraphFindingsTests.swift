@@ -37,7 +37,8 @@ struct `The graph's schema` {
     @Test func `has a name taken`() {
         let constraint = standing([entry("lockstep_checkpoint", "UNIQUENESS", "Other")])
         #expect(constraint.fix == "DROP CONSTRAINT `lockstep_checkpoint`;")
-        #expect(standing([], [entry("lockstep_checkpoint", "RANGE", "Other")]).fix == "DROP INDEX `lockstep_checkpoint`;")
+        #expect(
+            standing([], [entry("lockstep_checkpoint", "RANGE", "Other")]).fix == "DROP INDEX `lockstep_checkpoint`;")
     }
 
     @Test func `has an index in the way on Neo4j`() {
@@ -89,11 +90,13 @@ struct `The graph` {
 
     @Test func `has to be writable`() throws {
         let refusal = BoltError(
-            BoltFailure(metadata: ["code": "Neo.ClientError.Security.Forbidden", "message": "not allowed"]), server: "g:7687")
+            BoltFailure(metadata: ["code": "Neo.ClientError.Security.Forbidden", "message": "not allowed"]),
+            server: "g:7687")
         let found = try findings { $0.writeFailure = refusal }
         #expect(found.contains(.error, "nothing can be written"))
         #expect(found.fix("nothing can be written")?.contains("GRANT ROLE publisher") == true)
-        #expect(try findings { $0.schemaFailure = refusal }.fix("no constraint can be made")?.contains("architect") == true)
+        #expect(
+            try findings { $0.schemaFailure = refusal }.fix("no constraint can be made")?.contains("architect") == true)
     }
 
     @Test func `must not hold what somebody else made`() throws {
@@ -106,7 +109,8 @@ struct `The graph` {
         #expect(!own.contains { $0.severity == .error })
         let duplicates = try findings { $0.labelsWithDuplicates = ["Order"] }
         #expect(duplicates.fix("(:Order) {orderId}")?.contains("MATCH (n:`Order`)") == true)
-        #expect(try findings { $0.otherPipelines = ["b"] }.contains(.note, "other pipelines write to this graph too: b"))
+        #expect(
+            try findings { $0.otherPipelines = ["b"] }.contains(.note, "other pipelines write to this graph too: b"))
     }
 
     @Test func `takes a name for one thing only on ArcadeDB`() throws {
@@ -131,7 +135,8 @@ struct `A report` {
             PreflightFinding(.warning, .graph, "a \"warning\""),
             PreflightFinding(.error, .source, "an error", fix: "ONE;\nTWO;"),
             PreflightFinding(
-                .error, .mapping, "a fault", fix: "mend it", position: FilePosition(file: "shop.yaml", line: 3, column: 7)),
+                .error, .mapping, "a fault", fix: "mend it",
+                position: FilePosition(file: "shop.yaml", line: 3, column: 7)),
         ])
 
     @Test func `groups by place, errors first, and counts`() {

@@ -67,7 +67,9 @@ struct `Preflight of a PostgreSQL server` {
             let before = try await check(database, as: "bare").findings.filter { $0.area == .source }
             let faults = before.filter { $0.severity == .error }
             #expect(faults.count == 5)
-            for part in ["may not replicate", "may not use the schema", "may not read", "row security", "does not exist"] {
+            for part in [
+                "may not replicate", "may not use the schema", "may not read", "row security", "does not exist",
+            ] {
                 #expect(before.contains(.error, part), "\(part)")
             }
             for fault in faults {
@@ -99,13 +101,14 @@ struct `Preflight of a PostgreSQL server` {
             #expect(found.fix("public.carts is unlogged") == "ALTER TABLE public.carts SET LOGGED;")
             #expect(found.contains(.error, "public.names is a view"))
             #expect(found.contains(.error, "no table public.gone"))
-            #expect(found.fix("public.customers do not say") == "ALTER TABLE public.customers REPLICA IDENTITY DEFAULT;")
+            #expect(
+                found.fix("public.customers do not say") == "ALTER TABLE public.customers REPLICA IDENTITY DEFAULT;")
             #expect(found.contains(.note, "table public.other is not in the mapping"))
             #expect(found.contains(.error, "leaves out updates, truncates"))
             #expect(found.contains(.error, "leaves out columns of public.orders: address"))
             #expect(found.filter { $0.what.contains("public.carts") }.count == 1)
             let view = try #require(found.first { $0.what.contains("is a view") })
-            #expect(view.position.map { "\($0)" } == "shop.yaml:16:3")
+            #expect(view.position.map { "\($0)" } == "shop.yaml:17:3")
         }
     }
 
@@ -180,7 +183,8 @@ struct `Preflight of both servers` {
         let server = server
         try await withShop(on: kind) { graph in
             try await server.psql(
-                "REVOKE ALL ON SCHEMA public FROM PUBLIC; ALTER TABLE orders ENABLE ROW LEVEL SECURITY", database: "shop")
+                "REVOKE ALL ON SCHEMA public FROM PUBLIC; ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+                database: "shop")
             let owner = try #require(try reading(graph).file)
             let script = try await PipelineSetup(settings: PipelineSettings(owner), file: owner).sql()
             try await server.psql(script, database: "shop")
@@ -205,6 +209,9 @@ struct `Preflight of both servers` {
                 return counted == 3 && related.rows.first?.first == 2
             }
             // While it runs, and after it.
+            try await eventually("the slot is read") {
+                try await server.psql("SELECT active FROM pg_replication_slots") == "t"
+            }
             let during = try await check(graph, as: "lockstep")
             #expect(during.errors == [])
             #expect(during.findings.contains(.note, "the pipeline seems to be running"))

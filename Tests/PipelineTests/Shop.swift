@@ -59,7 +59,9 @@ enum Shop {
             tables: [
                 Catalog.Table(
                     oid: 1, name: customers,
-                    columns: [column("id", 23, "integer", isNotNull: true), column("name", 25, "text", isNotNull: true)],
+                    columns: [
+                        column("id", 23, "integer", isNotNull: true), column("name", 25, "text", isNotNull: true),
+                    ],
                     primaryKey: ["id"]),
                 Catalog.Table(
                     oid: 2, name: QualifiedName(schema: "public", name: "orders"),

@@ -184,7 +184,8 @@ struct `The role` {
 
     @Test func `needs to read what is mapped, and no more`() throws {
         let found = try findings { $0.tables[customers]?.unreadable = ["name"] }
-        #expect(found.fix("may not read public.customers") == "GRANT SELECT ON \"public\".\"customers\" TO \"lockstep\";")
+        #expect(
+            found.fix("may not read public.customers") == "GRANT SELECT ON \"public\".\"customers\" TO \"lockstep\";")
         #expect(try findings { $0.tables[customers]?.unreadable = ["salary"] }.isEmpty)
     }
 
@@ -319,7 +320,9 @@ struct `The way to a server` {
         #expect(TransportFindings.source(configuration, isEncrypted: false).contains(.warning, "is not encrypted"))
     }
 
-    @Test(arguments: [("bolt://127.0.0.1", 0), ("bolt://localhost", 0), ("bolt://[::1]", 0), ("bolt://graph.example", 1)])
+    @Test(arguments: [
+        ("bolt://127.0.0.1", 0), ("bolt://localhost", 0), ("bolt://[::1]", 0), ("bolt://graph.example", 1),
+    ])
     func `is warned of where the graph is not on this machine`(url: String, count: Int) throws {
         let settings = try #require(Shop.reading(graph: url).graph)
         #expect(TransportFindings.graph(try PipelineSettings.graph(settings)).count == count)
