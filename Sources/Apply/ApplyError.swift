@@ -58,7 +58,9 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
                 .contains { code.hasSuffix($0) }
         }
         let kind: Kind =
-            if memory == true { .tooLarge } else if error.isConnectionLoss || error.isTransient { .graphUnavailable } else { .refused }
+            if memory == true { .tooLarge } else if error.isConnectionLoss || error.isTransient {
+                .graphUnavailable
+            } else { .refused }
         self.init(kind, table: table, lsn: lsn, code: error.code, error.description)
     }
 }

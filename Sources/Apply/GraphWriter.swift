@@ -56,9 +56,11 @@ public final class GraphWriter {
     ///
     /// - Returns: Nil where the pipeline has no checkpoint yet.
     public func takeOver() throws(ApplyError) -> Checkpoint? {
-        let rows = try transaction(CheckpointStatement.takeOver, [
-            "pipeline": .string(pipeline), "owner": .string(owner),
-        ])
+        let rows = try transaction(
+            CheckpointStatement.takeOver,
+            [
+                "pipeline": .string(pipeline), "owner": .string(owner),
+            ])
         return rows.first.flatMap(Checkpoint.init(row:))
     }
 
@@ -139,11 +141,13 @@ public final class GraphWriter {
             }
             if sent.count >= Self.depth { queue.writerIsBusy() }
             if sent.isEmpty, queue.isFinished { return }
+            let before = sent.count
             while let response = try graph({ () throws(BoltError) in try channel.receiveIfAvailable() }) {
                 try settle(response, progress)
             }
-            // What the answers have made possible comes before waiting: nobody would wake us for it.
-            if sent.count < Self.depth, queue.hasBatch || (sent.isEmpty && queue.isFinished) { continue }
+            // What the answers have made possible comes before waiting, and so does saying that we wait for a batch:
+            // nobody would wake us for it.
+            if sent.count < before || (sent.isEmpty && queue.isFinished) { continue }
             if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
             let ready = try graph { () throws(BoltError) in
                 try channel.wait(wakeups: [queue.filled], deadline: .after(Self.silenceMax))

@@ -101,7 +101,8 @@ extension PipelineError {
         case .noFreeSlot:
             self.init(
                 "no replication slot is free", error.description,
-                remedy: "Drop one that nobody needs (pg_replication_slots), or raise max_replication_slots and restart.")
+                remedy: "Drop one that nobody needs (pg_replication_slots), or raise max_replication_slots and restart."
+            )
         case .publicationMissing:
             self.init("the publication is gone", error.description, remedy: "`lockstep setup` makes it. " + again)
         case .walLevel:
@@ -150,7 +151,8 @@ extension PipelineError {
         case .refused:
             self.init(
                 "the graph refused a change", error.description,
-                remedy: goOn + "Correct the data in PostgreSQL, or the mapping, or what stands in its way in the graph, "
+                remedy: goOn
+                    + "Correct the data in PostgreSQL, or the mapping, or what stands in its way in the graph, "
                     + "and start again.",
                 disposition: error.transactionCount > 1 ? .isolate(transactions: error.transactionCount) : .stop)
         case .value:

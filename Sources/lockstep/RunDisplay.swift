@@ -75,7 +75,8 @@ final class RunDisplay: Sendable {
         let seconds = max(0.001, (now - last.at) / .seconds(1))
         let rows = Double(checkpoint.changes - last.changes) / seconds
         let transactions = Double(checkpoint.transactions - last.transactions) / seconds
-        let text = "checkpoint=\(checkpoint.lsn) rows/s=\(Int(rows)) tx/s=\(Int(transactions)) rows=\(checkpoint.changes)"
+        let text =
+            "checkpoint=\(checkpoint.lsn) rows/s=\(Int(rows)) tx/s=\(Int(transactions)) rows=\(checkpoint.changes)"
         if isTerminal {
             moving(&state, text)
         } else if checkpoint.changes != last.changes {

@@ -104,8 +104,10 @@ private struct Scene {
         let node = mapping.nodes[0]
         let join = mapping.joins[0]
         let known: [(String, String)] = [
-            (node.upsertStatement(properties: [0, 1]), "upsert"), (node.upsertStatement(properties: [0]), "upsert-note"),
-            (node.moveStatement(), "move"), (node.carryStatement(), "carry"), (node.deleteStatement(), "delete"), (node.truncateStatement(), "truncate"),
+            (node.upsertStatement(properties: [0, 1]), "upsert"),
+            (node.upsertStatement(properties: [0]), "upsert-note"),
+            (node.moveStatement(), "move"), (node.carryStatement(), "carry"), (node.deleteStatement(), "delete"),
+            (node.truncateStatement(), "truncate"),
             (node.staleStatement(reference: node.references[0]), "stale"),
             (node.referenceStatement(reference: node.references[0]), "reference"),
             (mapping.nodes[1].upsertStatement(properties: []), "customer"),
@@ -184,7 +186,9 @@ private struct Scene {
         _ = try scene.encoded(by: encoder)
         scene.update(0, key: [5, nil, nil, nil], 1, "a", "b", 7)
         #expect(
-            try scene.encoded(by: encoder) == ["move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]"])
+            try scene.encoded(by: encoder) == [
+                "move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]",
+            ])
     }
 
     @Test func `several changes of one row count as the last`() throws {

@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
-public import Threading
 internal import Synchronization
+public import Threading
 
 /// The bounded hand-over from the threads that encode batches to the one that writes them.
 ///
@@ -61,8 +61,6 @@ public final class BatchQueue: Sendable {
 
     /// The writer takes nothing until it says so by ``take()``.
     func writerIsBusy() { state.withLock { $0.isWriterReady = false } }
-
-    var hasBatch: Bool { state.withLock { !$0.batches.isEmpty } }
 
     /// Nothing comes any more: the writer ends once it has written what is there.
     public func close() {

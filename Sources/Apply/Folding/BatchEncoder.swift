@@ -333,7 +333,8 @@ public final class BatchEncoder {
             }
             if !isNull {
                 try writeEnds(
-                    entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes)
+                    entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes
+                )
             }
         }
     }

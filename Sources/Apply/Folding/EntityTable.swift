@@ -66,13 +66,16 @@ struct EntityTable: ~Copyable {
     /// - Returns: Its index, and whether it was there; where it was, the encoded key is taken back.
     mutating func findOrInsert(program: Int32, table: Int, keyStart: Int) -> (index: Int, found: Bool) {
         let length = keys.count - keyStart
-        let hash = Self.hash(keys.bytes.extracting(keyStart..<keys.count), seed: seed &+ UInt64(truncatingIfNeeded: table))
+        let hash = Self.hash(
+            keys.bytes.extracting(keyStart..<keys.count), seed: seed &+ UInt64(truncatingIfNeeded: table))
         if (entities.count + 1) * 2 > slots.count { growSlots() }
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
             let candidate = entities[index]
-            if candidate.hash == hash, Int(candidate.keyLength) == length, sameBytes(Int(candidate.keyOffset), keyStart, length) {
+            if candidate.hash == hash, Int(candidate.keyLength) == length,
+                sameBytes(Int(candidate.keyOffset), keyStart, length)
+            {
                 keys.truncate(to: keyStart)
                 return (index, true)
             }

@@ -49,7 +49,9 @@ public struct Change: Sendable {
     /// Index into ``ChangeBuffer/fields`` of the new tuple's first column, where there is one.
     public var newStart: UInt32
 
-    @inlinable public init(kind: Kind, old: OldTuple = .none, relation: UInt32, oldStart: UInt32 = 0, newStart: UInt32 = 0) {
+    @inlinable public init(
+        kind: Kind, old: OldTuple = .none, relation: UInt32, oldStart: UInt32 = 0, newStart: UInt32 = 0
+    ) {
         self.kind = kind
         self.old = old
         self.relation = relation

@@ -36,7 +36,9 @@ public struct PipelineStatus: Sendable {
     /// Reads both sides.
     ///
     /// - Parameter interval: Time between two readings, for the rate; nil reads once.
-    public static func read(_ settings: PipelineSettings, rateOver interval: Duration?) async throws(PipelineError) -> Self {
+    public static func read(_ settings: PipelineSettings, rateOver interval: Duration?) async throws(PipelineError)
+        -> Self
+    {
         try await DedicatedThread.run(name: "status") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
             return try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
@@ -62,7 +64,8 @@ public struct PipelineStatus: Sendable {
         let now = try postgres { () throws(PostgresError) in
             try source.query(
                 "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, "
-                    + "(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint")
+                    + "(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
+            )
         }.first
         let current = now?[0].flatMap(LSN.init) ?? .zero
         var phase = Phase.new

@@ -15,7 +15,8 @@ public enum PipelineVerification {
         progress: @escaping @Sendable (Verification.Progress) -> Void
     ) async throws(PipelineError) -> Verification.Report {
         try await DedicatedThread.run(name: "verify") { () throws(PipelineError) in
-            let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
+            let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop)
+            }
             let plan = try PipelinePlan.make(file, source)
             let waiting = try WaitForGraph(settings, stop: stop)
             do throws(VerifyError) {

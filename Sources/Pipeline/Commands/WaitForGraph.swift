@@ -27,7 +27,8 @@ public final class WaitForGraph {
     public func currentLSN() throws(PipelineError) -> LSN {
         let row = try postgres { () throws(PostgresError) in
             try source.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END")
+                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
+            )
         }.first
         return row?[0].flatMap(LSN.init) ?? .zero
     }

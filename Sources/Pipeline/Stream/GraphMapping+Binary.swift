@@ -7,7 +7,9 @@ extension GraphMapping {
     /// does not turns the whole stream to text: the protocol knows no choice by column.
     var isBinaryExact: Bool {
         let exact: ([PropertyMapping]) -> Bool = { $0.allSatisfy(\.conversion.isBinaryExact) }
-        return nodes.allSatisfy { exact($0.key) && exact($0.properties) && $0.references.allSatisfy { exact($0.target.key) } }
+        return nodes.allSatisfy {
+            exact($0.key) && exact($0.properties) && $0.references.allSatisfy { exact($0.target.key) }
+        }
             && joins.allSatisfy { exact($0.key) && exact($0.properties) }
     }
 }

@@ -137,8 +137,10 @@ struct StreamPump {
 
     private func tooLarge() -> PipelineError {
         PipelineError(
-            "a transaction is too large", "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
-                + "in memory as a whole", remedy: "Nothing was lost: the checkpoint has not moved. "
+            "a transaction is too large",
+            "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
+                + "in memory as a whole",
+            remedy: "Nothing was lost: the checkpoint has not moved. "
                 + "`lockstep run --resnapshot` passes it by.")
     }
 

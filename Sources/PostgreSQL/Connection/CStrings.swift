@@ -1,9 +1,9 @@
 // Part of Lockstep. See LICENSE.
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// An array of C strings, as libpq takes parameters; freed by its owner. nil stays a null pointer.

@@ -52,7 +52,7 @@ public final class PostgresConnection {
     }
 
     private static let sessionSettings = """
-        SET DateStyle = ISO; SET TimeZone = 'UTC'; SET IntervalStyle = iso_8601; SET extra_float_digits = 3;
+        SET DateStyle = ISO; SET TimeZone = 'UTC'; SET IntervalStyle = postgres; SET extra_float_digits = 3;
         SET bytea_output = hex; SET standard_conforming_strings = on;
         """
 

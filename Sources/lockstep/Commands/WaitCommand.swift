@@ -42,7 +42,8 @@ enum WaitCommand: Command {
             Terminal.out("the graph has reached \(target)")
             return .success
         }
-        Terminal.error("lockstep wait: the graph has not reached \(target) in time; `lockstep status` tells where it is")
+        Terminal.error(
+            "lockstep wait: the graph has not reached \(target) in time; `lockstep status` tells where it is")
         return .negative
     }
 }

@@ -15,7 +15,7 @@ struct Dice: RandomNumberGenerator {
     /// The seed that `LOCKSTEP_SEED` names, or another one each time.
     static var thrown: Dice {
         let wanted = ProcessInfo.processInfo.environment["LOCKSTEP_SEED"].flatMap { UInt64($0) }
-        return Dice(seed: wanted ?? UInt64.random(in: 1 ... 1 << 53))
+        return Dice(seed: wanted ?? UInt64.random(in: 1...1 << 53))
     }
 
     mutating func next() -> UInt64 {

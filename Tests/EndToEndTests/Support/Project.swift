@@ -150,7 +150,8 @@ final class Project: Sendable {
                 SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots
                 WHERE slot_name = '\(slot)' AND active_pid IS NULL
                 """)
-            return try await postgres.psql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '\(slot)'") == "0"
+            return try await postgres.psql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '\(slot)'")
+                == "0"
         }
         try await postgres.dropDatabase(database)
     }

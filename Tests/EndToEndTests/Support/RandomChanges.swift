@@ -24,6 +24,9 @@ final class RandomChanges {
         shape = try SchemaShape(connection)
     }
 
+    /// What there is to do; a run of some hundreds does each.
+    static let kinds = ["values", "foreign key", "foreign key to null", "insert", "delete", "key", "swap"]
+
     /// Runs on a thread of its own until `count` changes are committed.
     ///
     /// - Returns: How many of each kind.
@@ -44,11 +47,12 @@ final class RandomChanges {
 
     func run(_ count: Int) throws {
         while made < count {
-            let size = switch dice.pick(10) {
-            case 0..<5: 1
-            case 5..<9: 2 + dice.pick(9)
-            default: 20 + dice.pick(80)
-            }
+            let size =
+                switch dice.pick(10) {
+                case 0..<5: 1
+                case 5..<9: 2 + dice.pick(9)
+                default: 20 + dice.pick(80)
+                }
             try connection.execute("BEGIN")
             var done: [String] = []
             for _ in 0..<size { if let kind = try attempt() { done.append(kind) } }
@@ -66,11 +70,9 @@ final class RandomChanges {
     private func attempt() throws -> String? {
         try connection.execute("SAVEPOINT attempt")
         do {
-            let kind = try change()
-            try connection.execute("RELEASE attempt")
-            return kind
+            return try change()
         } catch let error as PostgresError where error.sqlState != nil {
-            try connection.execute("ROLLBACK TO attempt; RELEASE attempt")
+            try connection.execute("ROLLBACK TO attempt")
             return nil
         }
     }
@@ -94,7 +96,8 @@ final class RandomChanges {
         let columns = table.others.filter { _ in dice.percent(40) }
         guard !columns.isEmpty else { return nil }
         let sets = columns.map { "\(quoted($0.name)) = \(literal($0, in: table))" }
-        try connection.execute("UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
+        try connection.execute(
+            "UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
         return "values"
     }
 
@@ -108,7 +111,8 @@ final class RandomChanges {
             values = target.map(QualifiedName.literal)
         }
         let sets = zip(reference.columns, values).map { "\(quoted($0)) = \($1)" }
-        try connection.execute("UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
+        try connection.execute(
+            "UPDATE \(table.name) SET \(sets.joined(separator: ", ")) WHERE \(condition(table, row))")
         return values[0] == "NULL" ? "foreign key to null" : "foreign key"
     }
 
@@ -137,7 +141,8 @@ final class RandomChanges {
     private func delete(_ table: SchemaShape.Table, _ row: [String]) throws -> String? {
         if dice.percent(50) {
             for other in shape.tables {
-                for reference in other.foreignKeys where reference.target == table.name && reference.targetColumns == table.key {
+                for reference in other.foreignKeys
+                where reference.target == table.name && reference.targetColumns == table.key {
                     let refers = zip(reference.columns, row).map { "\(quoted($0)) = \(QualifiedName.literal($1))" }
                         .joined(separator: " AND ")
                     let isNullable = reference.columns.allSatisfy { other.column($0)?.isNullable == true }
@@ -230,7 +235,8 @@ final class RandomChanges {
         case "date": return "date '2000-01-01' + \(dice.pick(20_000) - 10_000)"
         case "timestamp", "timestamptz":
             return "\(column.type) '2000-01-01 12:00' + \(dice.pick(2_000_000_000)) * interval '0.123457 seconds'"
-        case "interval": return "\(dice.pick(100_000)) * interval '1 minute 0.5 seconds' + interval '\(dice.pick(50)) months'"
+        case "interval":
+            return "\(dice.pick(100_000)) * interval '1 minute 0.5 seconds' + interval '\(dice.pick(50)) months'"
         case "json", "jsonb": return QualifiedName.literal("{\"n\": \(dice.pick(1000)), \"t\": \"ü\"}")
         case "text", "varchar", "bpchar", "citext": return QualifiedName.literal(text(column))
         default:

@@ -75,7 +75,9 @@ struct SchemaShape {
                     JOIN pg_attribute a ON a.attrelid = confrelid AND a.attnum = k.number ORDER BY place), E'\\x1f') AS theirs
                 FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'f' ORDER BY conname
                 """, [name]
-            ).map { ForeignKey(columns: list($0["own"]), target: $0["target"] ?? "", targetColumns: list($0["theirs"])) }
+            ).map {
+                ForeignKey(columns: list($0["own"]), target: $0["target"] ?? "", targetColumns: list($0["theirs"]))
+            }
         }
     }
 
