@@ -46,7 +46,7 @@ struct LatencyBenchmark {
         let floor = try Samples(replay(recording, graph, from: before, every: nil))
         let pacedFloor = try Samples(replay(recording, graph, from: before, every: .nanoseconds(1_000_000_000 / rate)))
         let (url, done) = (source.url, try transactions(graph))
-        let measured = try await RunningPipeline.with(file) { [self] pipeline in
+        let measured = try await RunningPipeline.with(file, graph: graph.configuration) { [self] pipeline in
             _ = try await pipeline.streaming()
             // Not measured: what runs for the first time is slower.
             let first = rate * max(1, seconds / 5)
@@ -68,7 +68,7 @@ struct LatencyBenchmark {
         let url = source.url
         let count = options.isTiny ? 50 : 1000
         let done = try? transactions(graph)
-        let start = try await RunningPipeline.with(file, port: recorder.port) { pipeline in
+        let start = try await RunningPipeline.with(file, graph: graph.configuration, port: recorder.port) { pipeline in
             let start = try await pipeline.streaming().from
             let connection = try PostgresConnection(try PostgresConfiguration(url))
             for index in 0..<count {
