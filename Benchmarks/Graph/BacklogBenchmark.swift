@@ -46,7 +46,9 @@ struct BacklogBenchmark {
 
         // Recorded by the way that warms the graph server up.
         let recorder = try BoltRecorder(upstream: graph.port)
-        try await RunningPipeline.with(file, graph: graph.configuration, slot: slots[runs], port: recorder.port) { _ = try await $0.reached(end) }
+        try await RunningPipeline.with(file, graph: graph.configuration, slot: slots[runs], port: recorder.port) {
+            _ = try await $0.reached(end)
+        }
         recorder.stop()
         let recording = try BoltRecording(recorder.longest)
         let expected = try graph.checksum()
