@@ -52,6 +52,7 @@ let package = Package(
         tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),
         tests("CaptureTests", ["Capture", "Mapping", "PostgreSQL"]),
         tests("ApplyTests", ["Apply", "Mapping", "Bolt", "PostgreSQL"]),
+        tests("PipelineTests", ["Pipeline", "Apply", "Capture", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("VerifyTests", ["Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]

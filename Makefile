@@ -1,0 +1,38 @@
+# Part of Lockstep. See LICENSE.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+RELEASE = -c release --static-swift-stdlib
+SOURCES = Package.swift Sources Tests $(wildcard Benchmarks)
+SCRIPTS = $(wildcard scripts/* .ci/run Benchmarks/run)
+
+.PHONY: demo test bench build install lint format clean
+
+# From an empty machine to a graph that follows a database, live; see scripts/demo.
+demo:
+	@scripts/demo
+
+# Everything, against servers that the tests start themselves. FILTER=Name runs a part.
+test:
+	@scripts/test $(if $(FILTER),--filter "$(FILTER)")
+
+bench: build
+	$(SWIFT) run -c release lockstep-bench
+
+build:
+	@scripts/install-dependencies
+	$(SWIFT) build $(RELEASE) --product lockstep
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 "$$($(SWIFT) build $(RELEASE) --show-bin-path)/lockstep" "$(DESTDIR)$(PREFIX)/bin/lockstep"
+
+lint:
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	shellcheck $(SCRIPTS)
+
+format:
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+clean:
+	$(SWIFT) package clean
