@@ -34,7 +34,7 @@ struct BacklogBenchmark {
                 + "in turns\n  \(Machine.description)")
 
         // The first run sets everything up, with empty tables.
-        try await RunningPipeline.with(file) { _ = try await $0.streaming() }
+        try await RunningPipeline.with(file, graph: graph.configuration) { _ = try await $0.streaming() }
         let start = try graph.checkpoint()
         let slots = (0...runs).map { "lockstep_bench_backlog_\($0)" }
         for slot in slots {
@@ -46,7 +46,9 @@ struct BacklogBenchmark {
 
         // Recorded by the way that warms the graph server up.
         let recorder = try BoltRecorder(upstream: graph.port)
-        try await RunningPipeline.with(file, slot: slots[runs], port: recorder.port) { _ = try await $0.reached(end) }
+        try await RunningPipeline.with(file, graph: graph.configuration, slot: slots[runs], port: recorder.port) {
+            _ = try await $0.reached(end)
+        }
         recorder.stop()
         let recording = try BoltRecording(recorder.longest)
         let expected = try graph.checksum()
@@ -63,7 +65,7 @@ struct BacklogBenchmark {
                 try prepare(graph, constraints, isOurs ? start : replayStart)
                 if isOurs {
                     let used = Usage.ownCPU
-                    ours.append(try await stream(file, slots[index], until: end))
+                    ours.append(try await stream(file, graph, slots[index], until: end))
                     cpu.append(Usage.ownCPU - used)
                 } else {
                     var replay = try BoltReplay(recording, port: graph.port)
@@ -104,8 +106,8 @@ struct BacklogBenchmark {
     }
 
     /// Seconds from the opened stream to the last acknowledgement.
-    private func stream(_ file: MappingFile, _ slot: String, until end: LSN) async throws -> Double {
-        try await RunningPipeline.with(file, slot: slot) { pipeline in
+    private func stream(_ file: MappingFile, _ graph: Graph, _ slot: String, until end: LSN) async throws -> Double {
+        try await RunningPipeline.with(file, graph: graph.configuration, slot: slot) { pipeline in
             let began = try await pipeline.streaming().since
             return (try await pipeline.reached(end) - began) / .seconds(1)
         }
