@@ -73,6 +73,7 @@ final class FakeServer: Sendable {
 final class FakeConnection: Sendable {
     private let descriptor: Int32
     private let isClosed = Atomic(false)
+    private let tls = Mutex<FakeTLS?>(nil)
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
@@ -85,6 +86,16 @@ final class FakeConnection: Sendable {
         Glibc.close(descriptor)
     }
 
+    /// Encrypts what follows.
+    ///
+    /// - Returns: The name the client asked for; nil where it gave none.
+    @discardableResult
+    func secure(_ identity: FakeTLS.Identity) throws -> String? {
+        let session = try FakeTLS(descriptor, identity)
+        tls.withLock { $0 = session }
+        return session.requestedName
+    }
+
     // MARK: Bytes
 
     func read(_ count: Int) throws -> [UInt8] {
@@ -92,7 +103,14 @@ final class FakeConnection: Sendable {
         var filled = 0
         while filled < count {
             let got = unsafe bytes.withUnsafeMutableBytes { buffer in
-                unsafe recv(descriptor, buffer.baseAddress! + filled, count - filled, 0)
+                let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                return tls.withLock { tls in
+                    if let tls {
+                        unsafe tls.read(room)
+                    } else {
+                        unsafe recv(descriptor, room.baseAddress, room.count, 0)
+                    }
+                }
             }
             guard got > 0 else {
                 throw FakeServer.ScriptError(description: "expected \(count - filled) more bytes, got \(got)")
@@ -106,7 +124,11 @@ final class FakeConnection: Sendable {
         var sent = 0
         while sent < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.send(descriptor, buffer.baseAddress! + sent, buffer.count - sent, Int32(MSG_NOSIGNAL))
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[sent...])
+                return tls.withLock { tls in
+                    if let tls { return unsafe tls.write(rest) }
+                    return unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                }
             }
             guard count > 0 else { throw FakeServer.ScriptError(description: "cannot send: errno \(errno)") }
             sent += count

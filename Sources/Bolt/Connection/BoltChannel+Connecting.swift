@@ -88,6 +88,7 @@ extension Handshake.Failure {
         case .noCommonVersion:
             "the server speaks no version of Bolt that is spoken here (4.4, 5.0 to 5.8, 6.0, 6.1)"
         case .http: "the port speaks HTTP; Bolt has a port of its own, usually \(BoltConfiguration.defaultPort)"
+        case .tls: "the port speaks TLS; use bolt+s://"
         case .notProposed(let version): "the server chose Bolt \(version), which was not proposed"
         case .malformed: "the server does not answer as a Bolt server"
         }

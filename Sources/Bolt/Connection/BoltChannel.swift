@@ -42,12 +42,12 @@ public final class BoltChannel {
     /// Connects, agrees on a version and logs in.
     ///
     /// - Parameter wakeups: Interrupt the attempt with an error of kind `woken`. They are not watched afterwards.
-    /// - Throws: Of kind connect, timeout, authentication, server, protocolViolation, closed or woken.
+    /// - Throws: Of kind connect, tls, timeout, authentication, server, protocolViolation, closed or woken.
     public init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
         let deadline = MonotonicTime.after(configuration.connectTimeout)
         self.configuration = configuration
         transport = Transport(
-            socket: try TCPSocket.connect(configuration, deadline: deadline, wakeups: wakeups),
+            wire: try Wire.connect(configuration, deadline: deadline, wakeups: wakeups),
             address: configuration.address, silenceMax: configuration.connectTimeout,
             messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))

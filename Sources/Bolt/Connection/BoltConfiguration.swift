@@ -22,7 +22,9 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     public var password: BoltSecret?
     /// Nil for the user's home database.
     public var database: String?
-    /// For all of connecting, handshake and login. Looking up the name is not bounded by it.
+    /// Nil for a connection that everybody on the way can read.
+    public var tls: BoltTLS?
+    /// For all of connecting, TLS, handshake and login. Looking up the name is not bounded by it.
     public var connectTimeout: Duration = .seconds(15)
     /// The longest silence of the server while an answer is awaited, and the longest time without progress in sending.
     /// A server that promises traffic (hint `connection.recv_timeout_seconds`) sets its own limit instead of this.
@@ -52,7 +54,12 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
 
     /// The URL, without the password.
     public var description: String {
-        var url = "bolt://"
+        var url =
+            switch tls?.trust {
+            case nil: "bolt://"
+            case .system, .authorities: "bolt+s://"
+            case .anybody: "bolt+ssc://"
+            }
         if let user { url += "\(user)@" }
         url += address
         if let database { url += "/\(database)" }

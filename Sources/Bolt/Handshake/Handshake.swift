@@ -18,6 +18,8 @@ struct Handshake {
         case noCommonVersion
         /// The port speaks HTTP.
         case http
+        /// The port speaks TLS.
+        case tls
         /// The server chose a version that was not proposed.
         case notProposed(BoltVersion)
         /// The answer begins or goes on as no Bolt server's does.
@@ -55,6 +57,8 @@ struct Handshake {
         guard received.count >= 4 else { return .needs(bytes: 4 - received.count) }
         let first = received[..<4]
         if first == Self.http { throw .http }
+        // An alert of TLS 1.x: the server took our proposals for the beginning of TLS.
+        if first[0] == 0x15, first[1] == 3 { throw .tls }
         if first == Self.manifest { return try answer(toManifest: received) }
         guard first[0] == 0, first[1] == 0 else { throw .malformed }
         let version = BoltVersion(first[3], first[2])
