@@ -24,7 +24,8 @@ final class FakeServer: Sendable {
     private let failure = Mutex<(any Error)?>(nil)
 
     init(connections: Int = 1, _ script: @escaping @Sendable (FakeConnection) throws -> Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // No server that another test starts is to hold them open.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -77,6 +78,7 @@ final class FakeConnection: Sendable {
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -137,15 +139,20 @@ final class FakeConnection: Sendable {
 
     // MARK: Messages
 
-    /// Reads a request: its tag and its fields.
-    func request() throws -> (tag: UInt8, fields: [BoltValue]) {
+    /// Reads a request as it is.
+    func message() throws -> [UInt8] {
         var message: [UInt8] = []
         while true {
             let header = try read(2)
             let size = Int(header[0]) << 8 | Int(header[1])
-            if size == 0 { break }
+            if size == 0 { return message }
             message += try read(size)
         }
+    }
+
+    /// Reads a request: its tag and its fields.
+    func request() throws -> (tag: UInt8, fields: [BoltValue]) {
+        let message = try message()
         var reader = PackStreamReader(unsafe message.span.bytes)
         guard case .structure(let tag, let fields) = try reader.readValue() else {
             throw FakeServer.ScriptError(description: "a request that is no structure")

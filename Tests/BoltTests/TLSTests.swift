@@ -227,10 +227,17 @@ private func refusal(_ configuration: BoltConfiguration) -> BoltError? {
         let server = try FakeServer { [certificates] connection in
             #expect(throws: FakeTLS.Refused.self) { try connection.secure(certificates.server("server")) }
         }
-        let error = refusal(server.configuration)
+        // This one just goes away; others send an alert first.
+        #expect(refusal(server.configuration)?.message.contains("TLS") == true)
+        try server.finish()
+        let alerting = try FakeServer { connection in
+            _ = try connection.read(20)
+            try connection.send([0x15, 3, 1, 0, 2, 2, 70])
+        }
+        let error = refusal(alerting.configuration)
         #expect(error?.kind == .connect)
         #expect(error?.message.contains("bolt+s://") == true, "\(String(describing: error))")
-        try server.finish()
+        try alerting.finish()
     }
 
     @Test func `a server of nothing but old versions`() throws {

@@ -141,7 +141,7 @@ struct MappingFileTests {
                 "m.yaml:4:8: error: the source's URL holds a password",
                 "m.yaml:5:9: error: a slot's name is made of lower-case letters, digits and _, up to 63",
                 "m.yaml:6:3: error: source knows no key \"ports\"",
-                "m.yaml:8:8: error: \"bold\" is no scheme of a graph server",
+                "m.yaml:8:8: error: the graph URL has the scheme 'bold'; use bolt://, or bolt+s:// for TLS",
                 "m.yaml:9:13: error: a password stands in the file",
                 "m.yaml:10:15: error: rows is a number from 1 to 100000",
                 "m.yaml:10:28: error: bytes is a size from 64KiB to 64MiB",

@@ -66,7 +66,10 @@ internal import Threading
         let status = unsafe SSL_do_handshake(session)
         if status == 1 { return .done }
         switch unsafe SSL_get_error(session, status) {
-        case SSL_ERROR_WANT_READ: return .waiting(.readable)
+        case SSL_ERROR_WANT_READ:
+            // OpenSSL waits for five bytes before it judges them; a Bolt server answers with four.
+            if let failure = foreignServer { throw failure }
+            return .waiting(.readable)
         case SSL_ERROR_WANT_WRITE: return .waiting(.writable)
         default: throw handshakeFailure()
         }
@@ -107,18 +110,21 @@ internal import Threading
 
     // MARK: Failures
 
-    private func handshakeFailure() -> TLSFailure {
-        switch carrier.firstBytes {
-        case let bytes where bytes.starts(with: "HTTP".utf8):
+    /// What the server's first bytes say where they are not TLS.
+    private var foreignServer: TLSFailure? {
+        // Records of the handshake, and of alerts.
+        guard let first = carrier.firstBytes.first, first != 0x16, first != 0x15 else { return nil }
+        if carrier.firstBytes.starts(with: "HTTP".utf8) {
             return TLSFailure(
                 fault: .http,
                 message: "the port speaks HTTP; Bolt has a port of its own, usually \(BoltConfiguration.defaultPort)")
-        // Records of the handshake, of alerts; anything else is not TLS.
-        case let bytes where !bytes.isEmpty && bytes[0] != 0x16 && bytes[0] != 0x15:
-            return TLSFailure(
-                fault: .notTLS, message: "the server does not speak TLS on this port; is it to be bolt:// without +s?")
-        default: break
         }
+        return TLSFailure(
+            fault: .notTLS, message: "the server does not speak TLS on this port; is it to be bolt:// without +s?")
+    }
+
+    private func handshakeFailure() -> TLSFailure {
+        if let foreignServer { return foreignServer }
         let verdict = unsafe SSL_get_verify_result(session)
         if checksCertificate && verdict != Int(X509_V_OK) { return certificateFailure(Int32(verdict)) }
         let reason = copenssl_tls_reason(ERR_peek_error())
