@@ -109,7 +109,7 @@ public struct Preflight {
     private mutating func inspectGraph() {
         guard let settings = reading.graph else { return }
         do throws(PipelineError) {
-            let configuration = try PipelineSettings.graph(settings)
+            let configuration = PipelineSettings.graph(settings)
             report.graph = configuration.description
             note(TransportFindings.graph(configuration))
             let (mapping, pipeline) = (plan?.mapping, reading.pipeline)
