@@ -4,7 +4,7 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 RELEASE = -c release --static-swift-stdlib
 SOURCES = Package.swift Sources Tests $(wildcard Benchmarks)
-SCRIPTS = $(wildcard scripts/* .ci/run Benchmarks/run)
+SCRIPTS = $(wildcard scripts/*) .ci/run
 
 .PHONY: demo test bench build install lint format clean
 
@@ -16,8 +16,15 @@ demo:
 test:
 	@scripts/test $(if $(FILTER),--filter "$(FILTER)")
 
-bench: build
-	$(SWIFT) run -c release lockstep-bench
+# The figures of the documentation. BENCH=latency runs one of them.
+BENCH ?= capture backlog latency memory
+bench:
+	@scripts/install-dependencies
+	@scripts/install-graph >/dev/null
+	$(SWIFT) build -c release
+	for benchmark in $(BENCH); do \
+	    "$$($(SWIFT) build -c release --show-bin-path)/lockstep-benchmarks" "$$benchmark" || exit 1; \
+	done
 
 build:
 	@scripts/install-dependencies

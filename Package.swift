@@ -25,11 +25,13 @@ let package = Package(
         // C libraries, and the little C that Swift's own C modules hide.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
         .target(name: "CLockstep"),
 
         // Arrows point downwards only; see docs/ARCHITECTURE.md.
         module("Threading", ["CLockstep"]),
-        module("Bolt", ["Threading"]),
+        module("Bolt", ["Threading", "COpenSSL"]),
         module("PostgreSQL", ["Threading", "CLibPQ"]),
         module("Mapping", ["Bolt", "PostgreSQL", "CYAML"]),
         module("Capture", ["Mapping", "PostgreSQL", "Threading"]),
@@ -47,11 +49,12 @@ let package = Package(
             path: "Benchmarks", swiftSettings: settings),
 
         module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
-        tests("BoltTests", ["Bolt"]),
+        tests("BoltTests", ["Bolt", "COpenSSL"]),
         tests("PostgreSQLTests", ["PostgreSQL"]),
         tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),
         tests("CaptureTests", ["Capture", "Mapping", "PostgreSQL"]),
         tests("ApplyTests", ["Apply", "Mapping", "Bolt", "PostgreSQL"]),
+        tests("PipelineTests", ["Pipeline", "Apply", "Capture", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("VerifyTests", ["Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]

@@ -25,13 +25,15 @@ final class RunningPipeline: Sendable {
     ///
     /// - Parameters:
     ///   - slot: To stream from; by default the mapping file's.
-    ///   - port: Of the graph, where another than the mapping file's: a recorder's.
+    ///   - graph: Instead of the mapping file's, which holds no password.
+    ///   - port: Of the graph, where another than its own: a recorder's.
     static func with<Result: Sendable>(
-        _ file: MappingFile, slot: String? = nil, port: Int? = nil,
+        _ file: MappingFile, graph: BoltConfiguration, slot: String? = nil, port: Int? = nil,
         _ body: @Sendable (RunningPipeline) async throws -> Result
     ) async throws -> Result {
         let running = RunningPipeline()
         var settings = try PipelineSettings(file)
+        settings.graph = graph
         if let slot { settings.slot = slot }
         if let port { settings.graph.port = UInt16(port) }
         settings.acknowledged = { running.note($0) }

@@ -242,7 +242,12 @@ public final class GraphWriter {
             }
             var error = ApplyError(
                 graph: BoltError(failure, server: channel.configuration.address), lsn: batch?.firstLSN)
-            if case .statement(let table) = expectation { error.table = table }
+            if case .statement(let table) = expectation {
+                error.table = table
+            } else if let tables = batch.map({ Set($0.statements.map(\.table)) }), !tables.isEmpty {
+                // Refused as a whole: some servers look at constraints only at COMMIT.
+                error.message += " (changes of \(tables.sorted().map(\.description).joined(separator: ", ")))"
+            }
             error.transactionCount = batch?.transactionCount ?? 1
             throw error
         }

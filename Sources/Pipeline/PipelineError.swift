@@ -128,6 +128,9 @@ extension PipelineError {
             self.init(
                 "the graph refused the login", error.description,
                 remedy: "Name the user in graph.url and give the password by LOCKSTEP_GRAPH_PASSWORD.")
+        case .tls:
+            self.init(
+                "TLS with the graph failed", error.description, remedy: "See the scheme of graph.url, and graph.tls.")
         case .woken: self.init("stopped", error.description)
         default:
             let isMissing = error.code?.hasSuffix(".DatabaseNotFound") == true

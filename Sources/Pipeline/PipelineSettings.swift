@@ -35,7 +35,7 @@ public struct PipelineSettings: Sendable {
         } catch {
             throw PipelineError("source.url of \(file.file) cannot be used", error.description)
         }
-        graph = try Self.graph(file.graph)
+        graph = Self.graph(file.graph)
         name = file.pipeline
         slot = file.source.slot
         publication = file.source.publication
@@ -43,14 +43,10 @@ public struct PipelineSettings: Sendable {
         limits.bytes = file.batch.bytes
     }
     /// How to reach the graph.
-    static func graph(_ settings: GraphSettings) throws(PipelineError) -> BoltConfiguration {
-        let password = settings.password.flatMap { $0.isEmpty ? nil : $0.revealed }
-        do throws(BoltError) {
-            var graph = try BoltConfiguration(url: settings.url.revealed, password: password)
-            graph.userAgent = "lockstep/\(LockstepVersion.text)"
-            return graph
-        } catch {
-            throw PipelineError(error)
-        }
+    static func graph(_ settings: GraphSettings) -> BoltConfiguration {
+        var graph = settings.configuration
+        if let password = settings.password, !password.isEmpty { graph.password = BoltSecret(password.revealed) }
+        graph.userAgent = "lockstep/\(LockstepVersion.text)"
+        return graph
     }
 }

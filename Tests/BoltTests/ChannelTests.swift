@@ -57,6 +57,26 @@ import Threading
         #expect(channel.server.usesUTC)
     }
 
+    @Test func `4.4 without the patch gets date-times as its clock shows them`() throws {
+        let server = try FakeServer { connection in
+            try connection.handshake([0, 0, 4, 4])
+            try connection.expect(0x01)
+            try connection.success(["server": "Neo4j/4.4.0"])
+            let legacy = BoltValue.structure(tag: 0x46, fields: [7200, 5, 3600])
+            let parameters = packed(["t": [legacy, ["x": legacy]]])
+            #expect(try connection.message() == hex("B310") + packed("RETURN $t") + parameters + [0xA0])
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["t"]])
+            try connection.record([legacy])
+            try connection.success()
+        }
+        let channel = try BoltChannel(server.configuration)
+        #expect(!channel.server.usesUTC)
+        let time = BoltValue.dateTime(seconds: 3600, nanoseconds: 5, offsetSeconds: 3600)
+        #expect(try channel.query("RETURN $t", ["t": [time, ["x": time]]]).rows == [[time]])
+        try server.finish()
+    }
+
     @Test func `the choice from a manifest travels with the login`() throws {
         let server = try FakeServer { connection in
             try connection.handshake([0, 0, 1, 0xFF, 2, 0, 4, 4, 4, 0, 2, 8, 5, 0])

@@ -22,6 +22,18 @@ import Testing
         }
     }
 
+    @Test func `says by its scheme whether and how the connection is encrypted`() throws {
+        for (scheme, trust) in [
+            ("bolt", nil), ("neo4j", nil), ("bolt+s", BoltTLS.Trust.system), ("neo4j+s", .system),
+            ("BOLT+SSC", .anybody),
+            ("neo4j+ssc", .anybody),
+        ] {
+            #expect(try BoltConfiguration(url: "\(scheme)://localhost").tls?.trust == trust)
+        }
+        #expect(try BoltConfiguration(url: "bolt+s://u@h").description == "bolt+s://u@h:7687")
+        #expect(try BoltConfiguration(url: "neo4j+ssc://h/db").description == "bolt+ssc://h:7687/db")
+    }
+
     @Test func `may name an IPv6 address`() throws {
         let configuration = try BoltConfiguration(url: "bolt://u@[::1]:7688/db")
         #expect(configuration.host == "::1")
@@ -48,8 +60,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("localhost:7687", "scheme"), ("http://localhost", "scheme 'http'"), ("bolt+s://localhost", "TLS"),
-        ("neo4j+ssc://localhost", "TLS"), ("bolt://", "no host"), ("bolt://:7687", "no host"),
+        ("localhost:7687", "scheme"), ("http://localhost", "scheme 'http'"),
+        ("bolt+x://localhost", "scheme 'bolt+x'"), ("bolt://", "no host"), ("bolt://:7687", "no host"),
         ("bolt://u:s3cret@:7687", "no host"), ("bolt://h:0", "port"), ("bolt://h:65536", "port"), ("bolt://h:", "port"),
         ("bolt://u:s3cret@h:x", "port"), ("bolt://::1", "brackets"), ("bolt://[::1", "']'"), ("bolt://[::1]7", "after"),
         ("bolt://u:s3cret%4@h", "%25"), ("bolt://u:s3cret%zz@h", "%25"), ("bolt://u:s3cret%ff@h", "UTF-8"),

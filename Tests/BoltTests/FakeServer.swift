@@ -24,7 +24,8 @@ final class FakeServer: Sendable {
     private let failure = Mutex<(any Error)?>(nil)
 
     init(connections: Int = 1, _ script: @escaping @Sendable (FakeConnection) throws -> Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // No server that another test starts is to hold them open.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -73,9 +74,11 @@ final class FakeServer: Sendable {
 final class FakeConnection: Sendable {
     private let descriptor: Int32
     private let isClosed = Atomic(false)
+    private let tls = Mutex<FakeTLS?>(nil)
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -85,6 +88,16 @@ final class FakeConnection: Sendable {
         Glibc.close(descriptor)
     }
 
+    /// Encrypts what follows.
+    ///
+    /// - Returns: The name the client asked for; nil where it gave none.
+    @discardableResult
+    func secure(_ identity: FakeTLS.Identity) throws -> String? {
+        let session = try FakeTLS(descriptor, identity)
+        tls.withLock { $0 = session }
+        return session.requestedName
+    }
+
     // MARK: Bytes
 
     func read(_ count: Int) throws -> [UInt8] {
@@ -92,7 +105,14 @@ final class FakeConnection: Sendable {
         var filled = 0
         while filled < count {
             let got = unsafe bytes.withUnsafeMutableBytes { buffer in
-                unsafe recv(descriptor, buffer.baseAddress! + filled, count - filled, 0)
+                let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                return tls.withLock { tls in
+                    if let tls {
+                        unsafe tls.read(room)
+                    } else {
+                        unsafe recv(descriptor, room.baseAddress, room.count, 0)
+                    }
+                }
             }
             guard got > 0 else {
                 throw FakeServer.ScriptError(description: "expected \(count - filled) more bytes, got \(got)")
@@ -106,7 +126,11 @@ final class FakeConnection: Sendable {
         var sent = 0
         while sent < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.send(descriptor, buffer.baseAddress! + sent, buffer.count - sent, Int32(MSG_NOSIGNAL))
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[sent...])
+                return tls.withLock { tls in
+                    if let tls { return unsafe tls.write(rest) }
+                    return unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                }
             }
             guard count > 0 else { throw FakeServer.ScriptError(description: "cannot send: errno \(errno)") }
             sent += count
@@ -115,15 +139,20 @@ final class FakeConnection: Sendable {
 
     // MARK: Messages
 
-    /// Reads a request: its tag and its fields.
-    func request() throws -> (tag: UInt8, fields: [BoltValue]) {
+    /// Reads a request as it is.
+    func message() throws -> [UInt8] {
         var message: [UInt8] = []
         while true {
             let header = try read(2)
             let size = Int(header[0]) << 8 | Int(header[1])
-            if size == 0 { break }
+            if size == 0 { return message }
             message += try read(size)
         }
+    }
+
+    /// Reads a request: its tag and its fields.
+    func request() throws -> (tag: UInt8, fields: [BoltValue]) {
+        let message = try message()
         var reader = PackStreamReader(unsafe message.span.bytes)
         guard case .structure(let tag, let fields) = try reader.readValue() else {
             throw FakeServer.ScriptError(description: "a request that is no structure")

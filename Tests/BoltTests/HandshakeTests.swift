@@ -23,6 +23,8 @@ import Testing
         Vector("a plain 5.8", "00000805", BoltVersion(5, 8)),
         Vector("a plain 5.0", "00000005", BoltVersion(5, 0)),
         Vector("a plain 4.4", "00000404", BoltVersion(4, 4)),
+        Vector("a plain 4.3", "00000304", BoltVersion(4, 3)),
+        Vector("a plain 4.2", "00000204", BoltVersion(4, 2)),
         // As 5.26.31 and 2026.09.0 answer.
         Vector(
             "the manifest of 5.26", "000001FF 03 00040404 00040405 00020805 00", BoltVersion(5, 8),
@@ -43,15 +45,15 @@ import Testing
 
     private let handshake = Handshake(newest: BoltVersion(6, 1))
 
-    @Test func `proposes the manifest, 5.8 to 5.0 and 4.4`() {
-        #expect(handshake.proposals == hex("6060B017 000001FF 00080805 00000404 00000000"))
+    @Test func `proposes the manifest, 5.8 to 5.0, 4.4 to 4.3, and 4.2`() {
+        #expect(handshake.proposals == hex("6060B017 000001FF 00080805 00010404 00000204"))
     }
 
     @Test func `proposes nothing newer than wanted, and takes nothing newer`() {
         let older = Handshake(newest: BoltVersion(5, 3))
-        #expect(older.proposals == hex("6060B017 00030305 00000404 00000000 00000000"))
+        #expect(older.proposals == hex("6060B017 00030305 00010404 00000204 00000000"))
         #expect(throws: Handshake.Failure.notProposed(BoltVersion(5, 4))) { try older.answer(to: hex("00000405")) }
-        #expect(Handshake(newest: BoltVersion(4, 4)).proposals == hex("6060B017 00000404 00000000 00000000 00000000"))
+        #expect(Handshake(newest: BoltVersion(4, 4)).proposals == hex("6060B017 00010404 00000204 00000000 00000000"))
     }
 
     @Test(arguments: vectors)
@@ -70,7 +72,7 @@ import Testing
     @Test(arguments: [
         ("48545450", Handshake.Failure.http), ("00000000", .noCommonVersion), ("01000005", .malformed),
         ("00000306", .notProposed(BoltVersion(6, 3))), ("00000106", .notProposed(BoltVersion(6, 1))),
-        ("00000304", .notProposed(BoltVersion(4, 3))), ("00000905", .notProposed(BoltVersion(5, 9))),
+        ("00000104", .notProposed(BoltVersion(4, 1))), ("00000905", .notProposed(BoltVersion(5, 9))),
         ("000001FF 00 00", .noCommonVersion), ("000001FF 01 00000003 00", .noCommonVersion),
         ("000001FF 01 00000009 00", .noCommonVersion), ("000001FF 8104", .malformed),
         ("000001FF FFFFFFFFFFFFFFFFFF", .malformed),

@@ -18,10 +18,16 @@ extension RequestEncoder {
         encoder.discard()
         encoder.pull(-1)
         encoder.pull(1000)
+        encoder.pull(1000, query: 3)
+        encoder.discard(query: 0)
+        encoder.logoff()
+        encoder.telemetry(2)
         #expect(
             encoder.sent()
                 == chunked(hex("B012")) + chunked(hex("B013")) + chunked(hex("B00F")) + chunked(hex("B002"))
-                + chunked(hex("B12F A1816E FF")) + chunked(hex("B13F A1816E FF")) + chunked(hex("B13F A1816E C903E8")))
+                + chunked(hex("B12F A1816E FF")) + chunked(hex("B13F A1816E FF")) + chunked(hex("B13F A1816E C903E8"))
+                + chunked(hex("B13F A2816E C903E8 83716964 03")) + chunked(hex("B12F A2816E FF 83716964 00"))
+                + chunked(hex("B06B")) + chunked(hex("B154 02")))
     }
 
     @Test func `begin with what was asked for and nothing else`() {
@@ -34,6 +40,58 @@ extension RequestEncoder {
             packed("bookmarks") + packed(["b"]) + packed("tx_timeout") + packed(2) + packed("tx_metadata")
             + packed(["a": 1]) + packed("mode") + packed("r") + packed("db") + packed("g")
         #expect(encoder.sent() == chunked(hex("B111A0")) + chunked(hex("B111A5") + all))
+    }
+
+    @Test(arguments: [BoltVersion(4, 3), BoltVersion(4, 4)])
+    func `ask for a route as the version wants it`(version: BoltVersion) {
+        var encoder = RequestEncoder()
+        encoder.version = version
+        encoder.route(["a": "b"], TransactionExtra(database: "g", bookmarks: ["b"]))
+        encoder.route([:], TransactionExtra())
+        let isOld = version == BoltVersion(4, 3)
+        let (named, none): (BoltValue, BoltValue) = isOld ? ("g", .null) : (["db": "g"], [:])
+        #expect(
+            encoder.sent()
+                == chunked(hex("B366") + packed(["a": "b"]) + packed(["b"]) + packed(named))
+                + chunked(hex("B366 A0 90") + packed(none)))
+    }
+
+    private static let credentials: [(BoltAuth, BoltValue)] = [
+        (.none, ["scheme": "none"]),
+        (
+            .basic(user: "u", password: "p", realm: "r"),
+            ["scheme": "basic", "principal": "u", "credentials": "p", "realm": "r"]
+        ),
+        (.bearer(token: "t"), ["scheme": "bearer", "credentials": "t"]),
+        (.kerberos(ticket: "t"), ["scheme": "kerberos", "principal": "", "credentials": "t"]),
+        (
+            .custom(scheme: "s", principal: "u", credentials: "c", realm: "r", parameters: ["x": 1]),
+            ["scheme": "s", "principal": "u", "credentials": "c", "realm": "r", "parameters": ["x": 1]]
+        ),
+    ]
+
+    @Test(arguments: credentials)
+    func `give each kind of credentials`(auth: BoltAuth, entries: BoltValue) throws {
+        var encoder = RequestEncoder()
+        encoder.logon(auth)
+        let bytes = Array(encoder.sent().dropFirst(2).dropLast(2))
+        var reader = PackStreamReader(unsafe bytes.span.bytes)
+        #expect(try reader.readValue() == .structure(tag: 0x6A, fields: [entries]))
+        var dumped = ""
+        dump(auth, to: &dumped)
+        for secret in ["\"p\"", "\"t\"", "\"c\""] { #expect(!dumped.contains(secret)) }
+    }
+
+    @Test func `filter notifications as the version wants it`() {
+        let filter = BoltNotificationFilter(minimumSeverity: .warning, disabledCategories: ["HINT"])
+        func keys(_ version: BoltVersion) -> [String] { filter.entries(version).map(\.key) }
+        #expect(keys(BoltVersion(5, 1)) == [])
+        let severity = "notifications_minimum_severity"
+        #expect(keys(BoltVersion(5, 4)) == [severity, "notifications_disabled_categories"])
+        #expect(keys(BoltVersion(5, 6)) == [severity, "notifications_disabled_classifications"])
+        #expect(BoltNotificationFilter.serverDefault.entries(BoltVersion(5, 8)).isEmpty)
+        // An empty list switches on what the connection has switched off.
+        #expect(BoltNotificationFilter(disabledCategories: []).entries(BoltVersion(5, 8)).map(\.value) == [[]])
     }
 
     @Test func `run with parameters, and name the database only outside of a transaction`() {
@@ -75,6 +133,8 @@ extension RequestEncoder {
             return extra
         }
         let credentials = ["scheme", "principal", "credentials"]
+        #expect(Set(try hello(BoltVersion(4, 2)).keys) == Set(["user_agent"] + credentials))
+        #expect(Set(try hello(BoltVersion(4, 3)).keys) == Set(["user_agent", "patch_bolt"] + credentials))
         #expect(Set(try hello(BoltVersion(4, 4)).keys) == Set(["user_agent", "patch_bolt"] + credentials))
         #expect(Set(try hello(BoltVersion(5, 0)).keys) == Set(["user_agent"] + credentials))
         #expect(Set(try hello(BoltVersion(5, 1)).keys) == ["user_agent"])

@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Bolt
 import PostgreSQL
 import Testing
 
@@ -42,11 +43,9 @@ struct MappingFileTests {
         #expect(file.source.url.revealed == "postgresql://user@host:5432/northwind")
         #expect(file.source.slot == "lockstep_northwind")
         #expect(file.source.publication == "the publication")
-        #expect(file.graph.address.scheme == .bolt)
-        #expect(file.graph.address.user == "neo4j")
-        #expect(file.graph.address.host == "127.0.0.1")
-        #expect(file.graph.address.port == 7688)
-        #expect(file.graph.address.database == "shop")
+        #expect(
+            file.graph.configuration
+                == BoltConfiguration(host: "127.0.0.1", port: 7688, user: "neo4j", database: "shop"))
         #expect(file.graph.password?.revealed == "hunter2")
         #expect(file.batch.rows == 500)
         #expect(file.batch.bytes == 1 << 20)
@@ -94,7 +93,7 @@ struct MappingFileTests {
         #expect(file.source.slot == "lockstep_p")
         #expect(file.source.publication == "lockstep_p")
         #expect(file.graph.password == nil)
-        #expect(file.graph.address.port == 7687)
+        #expect(file.graph.configuration.port == 7687)
         #expect(file.batch == BatchSettings())
     }
 
@@ -142,7 +141,7 @@ struct MappingFileTests {
                 "m.yaml:4:8: error: the source's URL holds a password",
                 "m.yaml:5:9: error: a slot's name is made of lower-case letters, digits and _, up to 63",
                 "m.yaml:6:3: error: source knows no key \"ports\"",
-                "m.yaml:8:8: error: \"bold\" is no scheme of a graph server",
+                "m.yaml:8:8: error: the graph URL has the scheme 'bold'; use bolt://, or bolt+s:// for TLS",
                 "m.yaml:9:13: error: a password stands in the file",
                 "m.yaml:10:15: error: rows is a number from 1 to 100000",
                 "m.yaml:10:28: error: bytes is a size from 64KiB to 64MiB",
@@ -238,21 +237,24 @@ struct MappingFileTests {
         #expect(ConnectionURL(url).holdsPassword == (url != shown))
     }
 
-    @Test func `addresses of the graph are read`() throws {
-        let address = try GraphAddress("neo4j+ssc://a%40b:c%3a@[::1]:1/my%20db")
-        #expect(address.scheme == .neo4jSelfSigned)
-        #expect(address.scheme.usesTLS)
-        #expect(address.user == "a@b")
-        #expect(address.password?.revealed == "c:")
-        #expect(address.host == "::1")
-        #expect(address.port == 1)
-        #expect(address.database == "my db")
-        for wrong in [
-            "h:7687", "http://h", "bolt://", "bolt://h:x", "bolt://h:0", "bolt://h:70000", "bolt://a%4@h",
-            "bolt://h/a/b", "bolt://h/d?x=1",
-        ] {
-            #expect(throws: GraphAddress.Failure.self) { try GraphAddress(wrong) }
-        }
+    @Test(arguments: [
+        ("{url: 'bolt+s://h'}", BoltTLS.Trust.system), ("{url: 'neo4j+ssc://h'}", .anybody), ("{url: 'bolt://h'}", nil),
+        ("{url: 'neo4j+s://h', tls: {ca: '${DIR}/ca.pem'}}", .authorities(files: ["/etc/x/ca.pem"])),
+    ])
+    func `the graph's URL says whom to trust, and a file may`(graph: String, trust: BoltTLS.Trust?) throws {
+        let text = head.replacing("graph: {url: \"bolt://h\"}", with: "graph: \(graph)")
+        let file = try parsed(text + "  public.a: {skip: true}", environment: ["DIR": "/etc/x"])
+        #expect(file.graph.configuration.tls?.trust == trust)
+    }
+
+    @Test(arguments: [
+        ("{url: 'bolt://h', tls: {ca: ca.pem}}", "tls.ca"), ("{url: 'bolt+ssc://h', tls: {ca: ca.pem}}", "tls.ca"),
+        ("{url: 'bolt+s://h', tls: {}}", "ca"), ("{url: 'http://h'}", "scheme 'http'"), ("{url: 'bolt://h:0'}", "port"),
+    ])
+    func `what the graph's URL cannot be is said`(graph: String, words: String) throws {
+        let text = head.replacing("graph: {url: \"bolt://h\"}", with: "graph: \(graph)")
+        let error = #expect(throws: MappingError.self) { try parsed(text + "  public.a: {skip: true}") }
+        #expect(error?.faults.contains { $0.message.contains(words) } == true, "\(String(describing: error))")
     }
 
     @Test func `sizes are read and written`() {

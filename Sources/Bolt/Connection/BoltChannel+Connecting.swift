@@ -36,7 +36,7 @@ extension BoltChannel {
         encoder.hello(configuration, version: version)
         wrote(.hello)
         if version.hasLogon {
-            encoder.logon(configuration)
+            encoder.logon(configuration.credentials)
             wrote(.logon)
         }
         try flush(deadline: deadline)
@@ -86,8 +86,9 @@ extension Handshake.Failure {
     fileprivate var explanation: String {
         switch self {
         case .noCommonVersion:
-            "the server speaks no version of Bolt that is spoken here (4.4, 5.0 to 5.8, 6.0, 6.1)"
+            "the server speaks no version of Bolt that is spoken here (4.2 to 4.4, 5.0 to 5.8, 6.0, 6.1)"
         case .http: "the port speaks HTTP; Bolt has a port of its own, usually \(BoltConfiguration.defaultPort)"
+        case .tls: "the port speaks TLS; use bolt+s://"
         case .notProposed(let version): "the server chose Bolt \(version), which was not proposed"
         case .malformed: "the server does not answer as a Bolt server"
         }

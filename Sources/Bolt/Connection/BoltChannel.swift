@@ -42,12 +42,12 @@ public final class BoltChannel {
     /// Connects, agrees on a version and logs in.
     ///
     /// - Parameter wakeups: Interrupt the attempt with an error of kind `woken`. They are not watched afterwards.
-    /// - Throws: Of kind connect, timeout, authentication, server, protocolViolation, closed or woken.
+    /// - Throws: Of kind connect, tls, timeout, authentication, server, protocolViolation, closed or woken.
     public init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
         let deadline = MonotonicTime.after(configuration.connectTimeout)
         self.configuration = configuration
         transport = Transport(
-            socket: try TCPSocket.connect(configuration, deadline: deadline, wakeups: wakeups),
+            wire: try Wire.connect(configuration, deadline: deadline, wakeups: wakeups),
             address: configuration.address, silenceMax: configuration.connectTimeout,
             messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))
@@ -83,14 +83,56 @@ public final class BoltChannel {
     ///   - metadata: Shown by the server beside the transaction.
     ///   - timeout: After which the server ends the transaction; `nil` for the server's own limit.
     public func begin(metadata: [String: BoltValue] = [:], timeout: Duration? = nil, mode: BoltAccessMode = .write) {
-        encoder.begin(extra(metadata: metadata, timeout: timeout, mode: mode))
+        begin(extra(metadata: metadata, timeout: timeout, mode: mode))
+    }
+
+    func begin(_ extra: TransactionExtra) {
+        encoder.begin(extra.with(legacyTimes: !server.usesUTC))
         wrote(.begin)
+    }
+
+    /// - Parameter extra: For a transaction of its own.
+    func run(_ query: String, _ parameters: [String: BoltValue], extra: TransactionExtra?) {
+        encoder.run(
+            query, server.usesUTC ? parameters : parameters.mapValues(\.withLegacyTimes),
+            extra: extra?.with(legacyTimes: !server.usesUTC))
+        wrote(.run)
+    }
+
+    /// Asks a member of a cluster who does what in it; from Bolt 4.3.
+    func route(_ context: [String: String], _ extra: TransactionExtra) {
+        encoder.route(context, extra)
+        wrote(.route)
+    }
+
+    /// Tells the server which kind of transaction is used; from Bolt 5.4.
+    func telemetry(_ kind: Int64) {
+        encoder.telemetry(kind)
+        wrote(.telemetry)
+    }
+
+    /// Has the connection go on as somebody else; from Bolt 5.1, outside of a transaction.
+    func logOn(again auth: BoltAuth) {
+        encoder.logoff()
+        wrote(.logoff)
+        encoder.logon(auth)
+        wrote(.logon)
+    }
+
+    /// - Parameter query: The `qid` of another query than the last one.
+    func pull(_ n: Int64, query: Int64?) {
+        encoder.pull(n, query: query)
+        wrote(.pull)
+    }
+
+    func discard(query: Int64?) {
+        encoder.discard(query: query)
+        wrote(.discard)
     }
 
     /// Runs a query: in the transaction that was begun, or in one of its own.
     public func run(_ query: String, _ parameters: [String: BoltValue] = [:]) {
-        encoder.run(query, parameters, extra: conversation.isInTransaction ? nil : extra())
-        wrote(.run)
+        run(query, parameters, extra: conversation.isInTransaction ? nil : extra())
     }
 
     /// Runs a query with one parameter, `$rows`, a list of values that are PackStream already.

@@ -4,7 +4,8 @@ extension BoltConfiguration {
     /// Takes the settings from a URL: `bolt://user:password@host:port/database`.
     ///
     /// Everything but the host may be missing. User, password and database are percent-decoded; an IPv6 host stands in
-    /// brackets. `neo4j://` is taken as `bolt://`: the server named is the one that is talked to.
+    /// brackets. `bolt+s://` is TLS with a certificate that the system trusts, `bolt+ssc://` TLS with any certificate.
+    /// `neo4j://` is taken as `bolt://`, with the same endings: the server named is the one that is talked to.
     ///
     /// - Parameter password: Goes before the one in the URL.
     /// - Throws: ``BoltError`` of kind ``BoltError/Kind/configuration``. It does not repeat the URL, which may hold a
@@ -13,11 +14,12 @@ extension BoltConfiguration {
         guard let (scheme, rest) = url.split(around: "://") else {
             throw .badURL("has no scheme; write bolt://user@host:7687/database")
         }
+        let trust: BoltTLS.Trust?
         switch scheme.lowercased() {
-        case "bolt", "neo4j": break
-        case "bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc":
-            throw .badURL("asks for TLS (\(scheme)), which is not supported yet; use bolt://")
-        default: throw .badURL("has the scheme '\(scheme)'; use bolt://")
+        case "bolt", "neo4j": trust = nil
+        case "bolt+s", "neo4j+s": trust = .system
+        case "bolt+ssc", "neo4j+ssc": trust = .anybody
+        default: throw .badURL("has the scheme '\(scheme)'; use bolt://, or bolt+s:// for TLS")
         }
         if rest.contains(where: { $0 == "?" || $0 == "#" }) {
             throw .badURL("has '?' or '#'; write them as %3F and %23 in a password, and no query or fragment")
@@ -31,6 +33,7 @@ extension BoltConfiguration {
         }
         let (host, port) = try Self.hostAndPort(hostPort)
         self.init(host: host, port: port)
+        tls = trust.map { BoltTLS(trust: $0) }
         if let userInfo, !userInfo.isEmpty {
             let (user, secret) = userInfo.split(around: ":") ?? (userInfo, nil)
             if !user.isEmpty { self.user = try percentDecoded(user, "the user") }

@@ -2,16 +2,6 @@
 
 /// Where a Bolt server is and how to talk to it.
 public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
-    /// Which notifications the server is to send with results; from Bolt 5.2.
-    public enum Notifications: Sendable, Hashable {
-        /// Whatever the server sends by default.
-        case serverDefault
-        case off
-        /// Warnings only.
-        case warning
-        case information
-    }
-
     public static let defaultPort: UInt16 = 7687
 
     /// A name or an address; an IPv6 address without brackets.
@@ -20,9 +10,13 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     /// Nil for a server without authentication.
     public var user: String?
     public var password: BoltSecret?
+    /// What the client says instead of ``user`` and ``password``; nil for those.
+    public var auth: BoltAuth?
     /// Nil for the user's home database.
     public var database: String?
-    /// For all of connecting, handshake and login. Looking up the name is not bounded by it.
+    /// Nil for a connection that everybody on the way can read.
+    public var tls: BoltTLS?
+    /// For all of connecting, TLS, handshake and login. Looking up the name is not bounded by it.
     public var connectTimeout: Duration = .seconds(15)
     /// The longest silence of the server while an answer is awaited, and the longest time without progress in sending.
     /// A server that promises traffic (hint `connection.recv_timeout_seconds`) sets its own limit instead of this.
@@ -30,7 +24,7 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     /// `product/version`, which the server logs.
     public var userAgent = "swift-bolt/0.1"
     /// Off by default: notifications cost bytes in each answer.
-    public var notifications = Notifications.off
+    public var notifications = BoltNotificationFilter.off
     /// The newest protocol version to offer; a lower one for a server or proxy that gets a newer one wrong.
     public var newestVersion = BoltVersion(6, 1)
     /// The largest message taken from the server, in bytes. A larger one closes the connection.
@@ -47,12 +41,26 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
         self.database = database
     }
 
+    /// Given to a cluster's members with the introduction; nil for one server, which is not to route.
+    var routingContext: [String: String]?
+
+    /// What is said at the login.
+    var credentials: BoltAuth {
+        if let auth { return auth }
+        return user.map { .basic(user: $0, password: password ?? "") } ?? .none
+    }
+
     /// `host:port`, as errors name the server.
     public var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// The URL, without the password.
     public var description: String {
-        var url = "bolt://"
+        var url =
+            switch tls?.trust {
+            case nil: "bolt://"
+            case .system, .authorities: "bolt+s://"
+            case .anybody: "bolt+ssc://"
+            }
         if let user { url += "\(user)@" }
         url += address
         if let database { url += "/\(database)" }

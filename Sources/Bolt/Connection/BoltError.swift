@@ -7,6 +7,9 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case configuration
         /// The server could not be reached, or does not answer as a Bolt server in a version spoken here.
         case connect
+        /// The connection could not be encrypted, or the server is not the one asked for: ``BoltError/tlsFault`` says
+        /// why. Another attempt ends the same way, until somebody changes something.
+        case tls
         /// The server was silent for longer than it may be; the connection is closed.
         case timeout
         /// The caller's deadline passed; the connection is as it was.
@@ -30,23 +33,31 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     public let server: String?
     /// What the server said, for ``Kind/server`` and ``Kind/authentication``.
     public let failure: BoltFailure?
+    /// For ``Kind/tls``.
+    public let tlsFault: BoltTLSFault?
     /// The connection was lost while a `COMMIT`, or an auto-commit query, was on its way: whether the server did it is
     /// not known. Never repeat such work without asking the server.
     public let isOutcomeUnknown: Bool
 
     init(
-        _ kind: Kind, _ message: String, server: String?, failure: BoltFailure? = nil, isOutcomeUnknown: Bool = false
+        _ kind: Kind, _ message: String, server: String?, failure: BoltFailure? = nil, tlsFault: BoltTLSFault? = nil,
+        isOutcomeUnknown: Bool = false
     ) {
         self.kind = kind
         self.message = message
         self.server = server
         self.failure = failure
+        self.tlsFault = tlsFault
         self.isOutcomeUnknown = isOutcomeUnknown
     }
 
     /// The error that a failed request is; for requests that were sent and answered one by one.
     public init(_ failure: BoltFailure, server: String) {
         self.init(.server, failure.message, server: server, failure: failure)
+    }
+
+    init(_ failure: TLSFailure, server: String) {
+        self.init(.tls, failure.message, server: server, tlsFault: failure.fault)
     }
 
     /// `Neo.<class>.<category>.<title>`, where the server gave one.
@@ -62,7 +73,7 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     public var isConnectionLoss: Bool {
         switch kind {
         case .connect, .timeout, .closed: true
-        case .configuration, .deadline, .woken, .protocolViolation, .authentication, .server: false
+        case .configuration, .tls, .deadline, .woken, .protocolViolation, .authentication, .server: false
         }
     }
 
@@ -76,6 +87,6 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     func withOutcomeUnknown() -> BoltError {
-        BoltError(kind, message, server: server, failure: failure, isOutcomeUnknown: true)
+        BoltError(kind, message, server: server, failure: failure, tlsFault: tlsFault, isOutcomeUnknown: true)
     }
 }

@@ -11,7 +11,7 @@ public struct BoltServer: Sendable, Hashable {
     /// The server's name for the connection, as it appears in its logs.
     public let connectionID: String
     public let hints: [String: BoltValue]
-    /// Date-times go in UTC; false only where a 4.4 server did not accept the `utc` patch.
+    /// Date-times go in UTC; false only where a 4.x server did not accept the `utc` patch.
     public let usesUTC: Bool
 
     init(address: String, version: BoltVersion, hello: [String: BoltValue] = [:]) {
@@ -20,7 +20,10 @@ public struct BoltServer: Sendable, Hashable {
         agent = hello["server"]?.stringValue ?? ""
         connectionID = hello["connection_id"]?.stringValue ?? ""
         hints = hello["hints"]?.mapValue ?? [:]
-        usesUTC = !version.needsUTCPatch || hello["patch_bolt"]?.listValue?.contains("utc") ?? false
+        usesUTC =
+            version.alwaysUsesUTC || hello["patch_bolt"]?.listValue?.contains("utc") ?? false
+            // It takes and gives UTC without saying that it accepts the patch.
+            || agent.contains("ArcadeDB")
     }
 
     /// ArcadeDB says that it is a compatible Neo4j, and names itself behind that.
@@ -38,6 +41,9 @@ public struct BoltServer: Sendable, Hashable {
         let text = agent[agent.index(after: slash)...].prefix { $0.isNumber || $0 == "." }
         return text.split(separator: ".").compactMap { Int($0) }
     }
+
+    /// The server counts which kinds of transaction are used.
+    var wantsTelemetry: Bool { version.hasTelemetry && hints["telemetry.enabled"] == true }
 
     /// The longest silence the server promises to keep while it owes an answer.
     public var receiveTimeout: Duration? {

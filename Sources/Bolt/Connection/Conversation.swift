@@ -7,7 +7,7 @@
 /// (``isFailed``).
 struct Conversation {
     enum Request: UInt8 {
-        case hello, logon, begin, run, pull, discard, commit, rollback, reset
+        case hello, logon, logoff, begin, run, pull, discard, commit, rollback, reset, route, telemetry
     }
 
     enum Violation: Error, Hashable {
@@ -61,7 +61,7 @@ struct Conversation {
             resetsOwed += 1
             commits = false
         case .run, .pull, .discard: commits = !isInTransaction
-        case .hello, .logon: commits = false
+        case .hello, .logon, .logoff, .route, .telemetry: commits = false
         }
         if first > 256 {
             owed.removeFirst(first)

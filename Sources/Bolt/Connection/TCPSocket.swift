@@ -19,6 +19,8 @@ final class TCPSocket {
         case end
         /// An `errno`.
         case failed(Int32)
+        /// TLS on top of the socket failed.
+        case refused(TLSFailure)
     }
 
     enum ConnectFailure: Error {

@@ -7,7 +7,7 @@ internal import Threading
 /// A connection that ends delivers what had arrived before: the server may have said why. So a loss is remembered in
 /// `ending` and thrown once nothing is left to take.
 struct Transport: ~Copyable {
-    private let socket: TCPSocket
+    private let wire: Wire
     private let address: String
     private var incoming: Dechunker
     private var ending: BoltError?
@@ -17,14 +17,14 @@ struct Transport: ~Copyable {
     /// When the server last gave a sign of life, or was last asked for something.
     private var silentSince = MonotonicTime.now
 
-    init(socket: consuming TCPSocket, address: String, silenceMax: Duration, messageBytesMax: Int) {
-        self.socket = socket
+    init(wire: Wire, address: String, silenceMax: Duration, messageBytesMax: Int) {
+        self.wire = wire
         self.address = address
         self.silenceMax = silenceMax
         incoming = Dechunker(messageBytesMax: messageBytesMax)
     }
 
-    func close() { socket.close() }
+    func close() { wire.close() }
 
     // MARK: Messages
 
@@ -59,9 +59,9 @@ struct Transport: ~Copyable {
     mutating func read() throws(BoltError) -> Bool {
         if let ending { throw ending }
         var outcome = TCPSocket.Outcome.wouldBlock
-        let socket = socket
+        let wire = wire
         unsafe incoming.fill { room in
-            outcome = unsafe socket.receive(into: room)
+            outcome = unsafe wire.receive(into: room)
             if case .bytes(let count) = outcome { return count }
             return 0
         }
@@ -72,6 +72,7 @@ struct Transport: ~Copyable {
         case .wouldBlock: return false
         case .end: throw end("the server closed the connection")
         case .failed(let code): throw end("the connection was lost: \(errorText(code))")
+        case .refused(let failure): throw end(failure)
         }
     }
 
@@ -80,15 +81,19 @@ struct Transport: ~Copyable {
     /// - Returns: At most `count` bytes; none when the socket has nothing.
     mutating func readUnframed(_ count: Int) throws(BoltError) -> [UInt8] {
         var outcome = TCPSocket.Outcome.wouldBlock
-        let socket = socket
+        let wire = wire
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            outcome = unsafe socket.receive(into: UnsafeMutableRawBufferPointer(buffer))
+            outcome = unsafe wire.receive(into: UnsafeMutableRawBufferPointer(buffer))
             if case .bytes(let read) = outcome { filled = read }
         }
         switch outcome {
         case .bytes, .wouldBlock: return bytes
-        case .end: throw end("the server closed the connection during the handshake; is it a Bolt port without TLS?")
-        case .failed(let code): throw end("the connection was lost during the handshake: \(errorText(code))")
+        case .end:
+            throw end(
+                "the server closed the connection during the handshake; is it a Bolt port, with TLS or without as asked for?"
+            )
+        case .failed(let code): throw end("the connection was lost during the handshake: \(errorText(code)); does the port want TLS?")
+        case .refused(let failure): throw end(failure)
         }
     }
 
@@ -99,12 +104,12 @@ struct Transport: ~Copyable {
     mutating func waitToRead(
         isAnswerOwed: Bool, deadline: MonotonicTime?, wakeups: [Wakeup]
     ) throws(BoltError) {
-        if ending != nil { return }
+        if ending != nil || wire.hasMoreToRead { return }
         let silenceEnd = isAnswerOwed ? silentSince + silenceMax : nil
         let events = Poll.wait(
-            descriptor: socket.descriptor, for: .readable, wakeups: wakeups,
+            descriptor: wire.descriptor, for: wire.readWaitsFor, wakeups: wakeups,
             deadline: [silenceEnd, deadline].compactMap { $0 }.min())
-        if events.contains(.readable) { return }
+        if !events.isDisjoint(with: [.readable, .writable]) { return }
         if events.contains(.woken) { throw woken }
         if let silenceEnd, silenceEnd <= .now { throw silence("has not answered") }
         throw BoltError(.deadline, "no answer before the deadline", server: address)
@@ -118,7 +123,7 @@ struct Transport: ~Copyable {
     ) throws(BoltError) {
         if outgoing.unsentBytes > 0 { silentSince = .now }
         while outgoing.unsentBytes > 0 && ending == nil {
-            switch socket.send(outgoing.unsent) {
+            switch wire.send(outgoing.unsent) {
             case .bytes(let count):
                 outgoing.consume(count)
                 silentSince = .now
@@ -126,6 +131,9 @@ struct Transport: ~Copyable {
                 outgoing.drop()
                 drain()
                 if ending == nil { _ = end("the connection was lost: \(errorText(code))") }
+            case .refused(let failure):
+                outgoing.drop()
+                if ending == nil { _ = end(failure) }
             case .wouldBlock, .end:
                 try waitToWrite(deadline: deadline, wakeups: wakeups)
             }
@@ -135,12 +143,12 @@ struct Transport: ~Copyable {
     }
 
     /// Sends what the socket takes at once, and no more.
-    func writeWithoutWaiting(_ outgoing: borrowing ChunkWriter) { _ = socket.send(outgoing.unsent) }
+    func writeWithoutWaiting(_ outgoing: borrowing ChunkWriter) { _ = wire.send(outgoing.unsent) }
 
     private mutating func waitToWrite(deadline: MonotonicTime?, wakeups: [Wakeup]) throws(BoltError) {
         let silenceEnd = silentSince + silenceMax
         let events = Poll.wait(
-            descriptor: socket.descriptor, for: [.readable, .writable], wakeups: wakeups,
+            descriptor: wire.descriptor, for: [.readable, .writable], wakeups: wakeups,
             deadline: deadline.map { min($0, silenceEnd) } ?? silenceEnd)
         if events.contains(.readable) {
             do throws(BoltError) { _ = try read() } catch {}  // Remembered in `ending`.
@@ -160,6 +168,12 @@ struct Transport: ~Copyable {
 
     private mutating func end(_ message: String) -> BoltError {
         let error = BoltError(.closed, message, server: address)
+        ending = error
+        return error
+    }
+
+    private mutating func end(_ failure: TLSFailure) -> BoltError {
+        let error = BoltError(failure, server: address)
         ending = error
         return error
     }

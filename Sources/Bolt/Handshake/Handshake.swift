@@ -18,6 +18,8 @@ struct Handshake {
         case noCommonVersion
         /// The port speaks HTTP.
         case http
+        /// The port speaks TLS.
+        case tls
         /// The server chose a version that was not proposed.
         case notProposed(BoltVersion)
         /// The answer begins or goes on as no Bolt server's does.
@@ -36,12 +38,16 @@ struct Handshake {
 
     init(newest: BoltVersion) { versions = BoltVersion.supported.filter { $0 <= newest } }
 
-    /// What a client sends: the manifest, by which alone 6.0 and later can be agreed on, then 5.8 to 5.0, then 4.4.
+    /// What a client sends: the manifest, by which alone 6.0 and later can be agreed on, then 5.8 to 5.0, then 4.4 and
+    /// 4.3, then 4.2, whose servers know no ranges.
     var proposals: [UInt8] {
         var slots: [[UInt8]] = []
         if versions.contains(where: { $0.major >= 6 }) { slots.append([0x00, 0x00, 0x01, 0xFF]) }
         if let five = versions.first(where: { $0.major == 5 }) { slots.append([0, five.minor, five.minor, 5]) }
-        if let four = versions.first(where: { $0.major == 4 }) { slots.append([0, 0, four.minor, 4]) }
+        if let four = versions.first(where: { $0.major == 4 && $0.minor > 2 }) {
+            slots.append([0, four.minor - 3, four.minor, 4])
+        }
+        if versions.contains(BoltVersion(4, 2)) { slots.append([0, 0, 2, 4]) }
         while slots.count < 4 { slots.append([0, 0, 0, 0]) }
         return [0x60, 0x60, 0xB0, 0x17] + slots.joined()
     }
@@ -55,6 +61,8 @@ struct Handshake {
         guard received.count >= 4 else { return .needs(bytes: 4 - received.count) }
         let first = received[..<4]
         if first == Self.http { throw .http }
+        // An alert of TLS 1.x: the server took our proposals for the beginning of TLS.
+        if first[0] == 0x15, first[1] == 3 { throw .tls }
         if first == Self.manifest { return try answer(toManifest: received) }
         guard first[0] == 0, first[1] == 0 else { throw .malformed }
         let version = BoltVersion(first[3], first[2])

@@ -12,20 +12,37 @@ struct TransactionExtra {
     var metadata: [String: BoltValue] = [:]
     var timeout: Duration?
     var mode = BoltAccessMode.write
+    /// From Bolt 4.4.
+    var impersonatedUser: String?
+    /// From Bolt 5.2; nil for what the connection asks for.
+    var notifications: BoltNotificationFilter?
+
+    func entries(_ version: BoltVersion) -> [(key: String, value: BoltValue)] {
+        var entries: [(String, BoltValue)] = []
+        if !bookmarks.isEmpty { entries.append(("bookmarks", .list(bookmarks.map { .string($0) }))) }
+        if let timeout { entries.append(("tx_timeout", .integer(timeout.wholeMilliseconds))) }
+        if !metadata.isEmpty { entries.append(("tx_metadata", .map(metadata))) }
+        if mode == .read { entries.append(("mode", "r")) }
+        if let database { entries.append(("db", .string(database))) }
+        if let impersonatedUser { entries.append(("imp_user", .string(impersonatedUser))) }
+        return entries + (notifications?.entries(version) ?? [])
+    }
 }
 
 /// Writes requests as framed bytes.
 ///
 /// | tag | request | fields |
 /// |---|---|---|
-/// | `01` | HELLO | extra: agent, notification filter, before 5.1 credentials, 4.4 `utc` patch |
-/// | `6A` | LOGON | credentials |
+/// | `01` | HELLO | extra: agent, notification filter, routing context, before 5.1 credentials, 4.3 and 4.4 `utc` patch |
+/// | `6A` `6B` | LOGON, LOGOFF | credentials; nothing |
 /// | `02` | GOODBYE | |
 /// | `0F` | RESET | |
 /// | `10` | RUN | query, parameters, extra (empty in an explicit transaction) |
-/// | `11` | BEGIN | extra: bookmarks, tx_timeout in ms, tx_metadata, mode `r`, db |
+/// | `11` | BEGIN | extra: bookmarks, tx_timeout in ms, tx_metadata, mode `r`, db, imp_user |
 /// | `12` `13` | COMMIT, ROLLBACK | |
-/// | `2F` `3F` | DISCARD, PULL | `{n}`; -1 is all |
+/// | `2F` `3F` | DISCARD, PULL | `{n}`, -1 is all; `qid` where it is not the last query's |
+/// | `66` | ROUTE | context, bookmarks, `{db, imp_user}`, before 4.4 the database |
+/// | `54` | TELEMETRY | the kind of transaction |
 ///
 /// - SeeAlso: https://neo4j.com/docs/bolt/current/bolt/message/
 struct RequestEncoder: ~Copyable {
@@ -33,45 +50,56 @@ struct RequestEncoder: ~Copyable {
     private var head = PackStreamBuffer()
     private var tail = PackStreamBuffer()
 
+    /// The version agreed on, which decides what some requests hold.
+    var version = BoltVersion(5, 0)
+
     mutating func hello(_ configuration: BoltConfiguration, version: BoltVersion) {
+        self.version = version
+        var entries: [(key: String, value: BoltValue)] = [("user_agent", .string(configuration.userAgent))]
+        if version.hasBoltAgent { entries.append(("bolt_agent", .map(Self.boltAgent))) }
+        entries += configuration.notifications.entries(version)
+        if let context = configuration.routingContext {
+            entries.append(("routing", .map(context.mapValues { .string($0) })))
+        }
+        if version.needsUTCPatch { entries.append(("patch_bolt", ["utc"])) }
+        if !version.hasLogon { entries += configuration.credentials.entries }
         start(0x01, fields: 1)
-        let credentials = version.hasLogon ? 0 : Self.credentialCount(configuration)
-        let filtersNotifications = version.hasNotificationFilter && configuration.notifications != .serverDefault
-        head.appendMapHeader(
-            1 + (version.hasBoltAgent ? 1 : 0) + (filtersNotifications ? 1 : 0) + (version.needsUTCPatch ? 1 : 0)
-                + credentials)
-        head.append("user_agent")
-        head.append(configuration.userAgent)
-        if version.hasBoltAgent {
-            head.append("bolt_agent")
-            head.append(Self.boltAgent)
-        }
-        if filtersNotifications {
-            head.append("notifications_minimum_severity")
-            switch configuration.notifications {
-            case .off, .serverDefault: head.append("OFF")
-            case .warning: head.append("WARNING")
-            case .information: head.append("INFORMATION")
-            }
-        }
-        if version.needsUTCPatch {
-            head.append("patch_bolt")
-            head.append(list: ["utc"])
-        }
-        if credentials > 0 { appendCredentials(configuration) }
+        append(entries)
         finish()
     }
 
-    mutating func logon(_ configuration: BoltConfiguration) {
+    mutating func logon(_ auth: BoltAuth) {
         start(0x6A, fields: 1)
-        head.appendMapHeader(Self.credentialCount(configuration))
-        appendCredentials(configuration)
+        append(auth.entries)
         finish()
     }
+
+    mutating func logoff() { bare(0x6B) }
 
     mutating func begin(_ extra: TransactionExtra) {
         start(0x11, fields: 1)
-        Self.append(extra, to: &head)
+        append(extra.entries(version))
+        finish()
+    }
+
+    mutating func route(_ context: [String: String], _ extra: TransactionExtra) {
+        start(0x66, fields: 3)
+        head.append(context.mapValues { .string($0) })
+        head.append(list: extra.bookmarks.map { .string($0) })
+        if version >= BoltVersion(4, 4) {
+            var entries: [(key: String, value: BoltValue)] = []
+            if let database = extra.database { entries.append(("db", .string(database))) }
+            if let user = extra.impersonatedUser { entries.append(("imp_user", .string(user))) }
+            append(entries)
+        } else {
+            head.append(extra.database.map { .string($0) } ?? .null)
+        }
+        finish()
+    }
+
+    mutating func telemetry(_ kind: Int64) {
+        start(0x54, fields: 1)
+        head.append(kind)
         finish()
     }
 
@@ -80,7 +108,7 @@ struct RequestEncoder: ~Copyable {
         start(0x10, fields: 3)
         head.append(query)
         head.append(parameters)
-        if let extra { Self.append(extra, to: &head) } else { head.appendMapHeader(0) }
+        append(extra?.entries(version) ?? [])
         finish()
     }
 
@@ -92,19 +120,18 @@ struct RequestEncoder: ~Copyable {
         head.append("rows")
         head.appendListHeader(count)
         tail.removeAll()
-        if let extra { Self.append(extra, to: &tail) } else { tail.appendMapHeader(0) }
+        Self.append(extra?.entries(version) ?? [], to: &tail)
         outgoing.appendMessage(head, rows, tail)
     }
 
-    mutating func pull(_ count: Int64) {
-        start(0x3F, fields: 1)
-        appendCount(count)
-        finish()
-    }
+    /// - Parameter query: The `qid` of another query than the last one.
+    mutating func pull(_ count: Int64, query: Int64? = nil) { take(0x3F, count, query) }
 
-    mutating func discard() {
-        start(0x2F, fields: 1)
-        appendCount(-1)
+    mutating func discard(query: Int64? = nil) { take(0x2F, -1, query) }
+
+    private mutating func take(_ tag: UInt8, _ count: Int64, _ query: Int64?) {
+        start(tag, fields: 1)
+        append([("n", .integer(count))] + (query.map { [("qid", .integer($0))] } ?? []))
         finish()
     }
 
@@ -127,55 +154,14 @@ struct RequestEncoder: ~Copyable {
         finish()
     }
 
-    private mutating func appendCount(_ count: Int64) {
-        head.appendMapHeader(1)
-        head.append("n")
-        head.append(count)
-    }
+    private mutating func append(_ entries: [(key: String, value: BoltValue)]) { Self.append(entries, to: &head) }
 
-    private static func append(_ extra: TransactionExtra, to buffer: inout PackStreamBuffer) {
-        let entries = [
-            !extra.bookmarks.isEmpty, extra.timeout != nil, !extra.metadata.isEmpty, extra.mode == .read,
-            extra.database != nil,
-        ]
-        buffer.appendMapHeader(entries.count { $0 })
-        if !extra.bookmarks.isEmpty {
-            buffer.append("bookmarks")
-            buffer.append(list: extra.bookmarks.map { .string($0) })
+    private static func append(_ entries: [(key: String, value: BoltValue)], to buffer: inout PackStreamBuffer) {
+        buffer.appendMapHeader(entries.count)
+        for (key, value) in entries {
+            buffer.append(key)
+            buffer.append(value)
         }
-        if let timeout = extra.timeout {
-            buffer.append("tx_timeout")
-            buffer.append(timeout.wholeMilliseconds)
-        }
-        if !extra.metadata.isEmpty {
-            buffer.append("tx_metadata")
-            buffer.append(extra.metadata)
-        }
-        if extra.mode == .read {
-            buffer.append("mode")
-            buffer.append("r")
-        }
-        if let database = extra.database {
-            buffer.append("db")
-            buffer.append(database)
-        }
-    }
-
-    private static func credentialCount(_ configuration: BoltConfiguration) -> Int {
-        configuration.user == nil ? 1 : 3
-    }
-
-    private mutating func appendCredentials(_ configuration: BoltConfiguration) {
-        head.append("scheme")
-        guard let user = configuration.user else {
-            head.append("none")
-            return
-        }
-        head.append("basic")
-        head.append("principal")
-        head.append(user)
-        head.append("credentials")
-        head.append(configuration.password?.reveal() ?? "")
     }
 
     private static let boltAgent: [String: BoltValue] = [

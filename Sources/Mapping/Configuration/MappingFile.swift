@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+public import Bolt
 public import PostgreSQL
 
 /// A mapping file: what to follow, where to, and what each table becomes. Read, but not yet held against the database.
@@ -74,7 +75,8 @@ public struct SourceSettings: Sendable, Equatable {
 /// Where they go.
 public struct GraphSettings: Sendable {
     public var url: ConnectionURL
-    public var address: GraphAddress
+    /// What ``url`` and the settings of TLS mean, without a password.
+    public var configuration: BoltConfiguration
     /// Nil, or empty, where the server asks for none.
     public var password: Secret?
 }

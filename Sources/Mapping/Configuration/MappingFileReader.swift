@@ -1,5 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
+internal import Bolt
+
 /// Turns a YAML tree into a ``MappingFile``, noting every fault on the way.
 struct MappingFileReader {
     let file: String
@@ -78,15 +80,36 @@ struct MappingFileReader {
         let url = urlNode.flatMap { connection($0, "graph", "password: ${LOCKSTEP_GRAPH_PASSWORD}") }
         let secretNode = fields.take("password")
         let secret = secretNode.flatMap { self.secret($0) }
+        let authority = fields.take("tls").flatMap { self.authority($0) }
         finish(fields)
         guard let url, let urlNode else { return nil }
-        do {
-            let address = try GraphAddress(url.revealed)
-            return GraphSettings(url: url, address: address, password: secret ?? address.password)
+        var configuration: BoltConfiguration
+        do throws(BoltError) {
+            configuration = try BoltConfiguration(url: url.revealed)
         } catch {
-            fault(.value, urlNode.position, error.message, error.remedy)
+            fault(.value, urlNode.position, error.message)
             return nil
         }
+        let password = secret ?? configuration.password.map { Secret($0.reveal()) }
+        configuration.password = nil
+        if let authority {
+            guard configuration.tls?.trust == .system else {
+                fault(
+                    .value, authority.position, "tls.ca is given, but graph.url asks for no check of the server",
+                    "write bolt+s:// or neo4j+s:// in graph.url")
+                return nil
+            }
+            configuration.tls?.trust = .authorities(files: [authority.value])
+        }
+        return GraphSettings(url: url, configuration: configuration, password: password)
+    }
+
+    /// The file that says whose certificates the graph may show.
+    private mutating func authority(_ node: YAMLNode) -> Located<String>? {
+        guard var fields = mapping(node, "tls") else { return nil }
+        let file = required("ca", &fields).flatMap { expanded($0, "ca") }
+        finish(fields)
+        return file
     }
 
     private mutating func secret(_ node: YAMLNode) -> Secret? {

@@ -12,7 +12,9 @@ internal import Threading
 public struct Preflight {
     private let reading: MappingReading
     private var report: PreflightReport
+    /// Of what holds in the mapping.
     private var plan: Plan?
+    private var isMappingWhole = false
     private var sourceFacts: SourceFacts?
     /// Why a walsender was refused.
     private var replicationFailure: PostgresError?
@@ -88,7 +90,8 @@ public struct Preflight {
             examination.faults.filter { fault in
                 fault.kind != .unknownName || fault.position.map { !explained.contains($0) } ?? true
             }.map { PreflightFinding($0) })
-        plan = examination.mapping.map { Plan(mapping: $0, file: file, catalog: catalog) }
+        plan = Plan(mapping: examination.sound, file: file, catalog: catalog)
+        isMappingWhole = examination.mapping != nil
     }
 
     /// Opens a walsender as `run` does, and closes it again.
@@ -106,7 +109,7 @@ public struct Preflight {
     private mutating func inspectGraph() {
         guard let settings = reading.graph else { return }
         do throws(PipelineError) {
-            let configuration = try PipelineSettings.graph(settings)
+            let configuration = PipelineSettings.graph(settings)
             report.graph = configuration.description
             note(TransportFindings.graph(configuration))
             let (mapping, pipeline) = (plan?.mapping, reading.pipeline)
@@ -134,7 +137,7 @@ public struct Preflight {
             note(RightsFindings.findings(facts, columns: plan?.mapping.columns))
             note(Self.replication(replicationFailure, facts))
             note(SlotFindings.findings(facts, named: settings.slot, graph: state))
-            if let plan { note(PublicationFindings.findings(facts, plan: plan, graph: state)) }
+            if let plan { note(PublicationFindings.findings(facts, plan: plan, isWhole: isMappingWhole, graph: state)) }
         }
         if let graphFacts {
             note(GraphFindings.findings(graphFacts, mapping: plan?.mapping, pipeline: reading.pipeline))

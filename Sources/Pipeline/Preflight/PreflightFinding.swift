@@ -18,6 +18,13 @@ public struct PreflightFinding: Sendable, Hashable {
         case mapping
         case source = "postgresql"
         case graph
+
+        fileprivate var whereUnreachable: String {
+            switch self {
+            case .mapping, .source: "start PostgreSQL, or correct host and port in source.url"
+            case .graph: "start the graph server, or correct host and port in graph.url"
+            }
+        }
     }
 
     public var severity: Severity
@@ -53,7 +60,8 @@ public struct PreflightFinding: Sendable, Hashable {
     init(_ area: Area, _ error: PipelineError) {
         // A list of faults begins on a line of its own.
         let detail = String(error.detail.drop { $0 == "\n" })
-        self.init(.error, area, detail.isEmpty ? error.what : "\(error.what): \(detail)", fix: error.remedy)
+        let what = detail.isEmpty ? error.what : "\(error.what): \(detail)"
+        self.init(.error, area, what, fix: error.remedy ?? (error.disposition == .retry ? area.whereUnreachable : nil))
     }
 }
 

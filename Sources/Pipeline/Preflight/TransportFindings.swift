@@ -25,12 +25,17 @@ enum TransportFindings {
 
     static func graph(_ configuration: BoltConfiguration) -> [PreflightFinding] {
         guard !isLocal(configuration.host) else { return [] }
+        let risk: String
+        switch configuration.tls?.trust {
+        case .system, .authorities: return []
+        case .anybody: risk = "is encrypted, but whoever stands between can pose as the server"
+        case nil: risk = "is not encrypted: data and password can be read"
+        }
         return [
             PreflightFinding(
-                .warning, .graph,
-                "the connection to \(configuration.host) is not encrypted: data and password can be read",
-                fix: "keep both on one private network, or go through a tunnel: ssh -N -L 7687:localhost:7687 "
-                    + "\(configuration.host), and bolt://localhost:7687 as graph.url")
+                .warning, .graph, "the connection to \(configuration.host) \(risk)",
+                fix: "write bolt+s:// in graph.url, with tls: {ca: CA.pem} beside it for an authority of your own; the "
+                    + "server needs dbms.ssl.policy.bolt")
         ]
     }
 

@@ -6,6 +6,8 @@ public import PostgreSQL
 public struct MappingExamination: Sendable {
     /// Nil where a fault is an error.
     public var mapping: GraphMapping?
+    /// What holds in any case: the tables whose own entries are right. Never to be run.
+    public var sound: GraphMapping
     /// Errors, warnings and notes, in the order of the file.
     public var faults: [MappingFault]
 }
@@ -27,6 +29,6 @@ extension MappingFile {
         var resolver = MappingResolver(tables: tables, pipeline: pipeline, file: file, catalog: catalog)
         let mapping = resolver.resolve()
         let faults = resolver.faults.inFileOrder
-        return MappingExamination(mapping: faults.hasErrors ? nil : mapping, faults: faults)
+        return MappingExamination(mapping: faults.hasErrors ? nil : mapping, sound: mapping, faults: faults)
     }
 }

@@ -7,8 +7,12 @@ internal import PostgreSQL
 /// Whether the publication carries every change of the mapped tables: what `run` refuses and `check` reports.
 enum PublicationFindings {
     /// Everything to be said of the publication.
-    static func findings(_ facts: SourceFacts, plan: Plan, graph: GraphState) -> [PreflightFinding] {
-        guard let publication = facts.publication else { return [absent(facts, plan)] }
+    ///
+    /// - Parameter isWhole: `plan` has every table of the mapping, so its SQL can be run.
+    static func findings(
+        _ facts: SourceFacts, plan: Plan, isWhole: Bool = true, graph: GraphState
+    ) -> [PreflightFinding] {
+        guard let publication = facts.publication else { return [absent(facts, plan, isWhole)] }
         var findings: [PreflightFinding] = []
         if let fault = options(publication.publication) { findings.append(fault) }
         let lacking = missing(publication.publication, plan)
@@ -51,7 +55,7 @@ enum PublicationFindings {
                 + addTablesSQL(name, tables) + ";")
     }
 
-    private static func absent(_ facts: SourceFacts, _ plan: Plan) -> PreflightFinding {
+    private static func absent(_ facts: SourceFacts, _ plan: Plan, _ isWhole: Bool) -> PreflightFinding {
         let name = plan.file.source.publication
         let foreign = plan.mapping.tables.filter { facts.tables[$0]?.isOwned == false }
         if facts.role.isSuperuser || facts.role.mayCreateInDatabase && foreign.isEmpty {
@@ -63,7 +67,10 @@ enum PublicationFindings {
             ? "may not create it in database \(facts.database)" : "does not own \(foreign.map(\.description).listed)"
         return PreflightFinding(
             .error, .source, "publication \"\(name)\" does not exist, and role \(facts.role.name) \(reason)",
-            fix: "as the owner of the tables or a superuser:\n" + plan.publicationStatement + ";")
+            fix: "as the owner of the tables or a superuser: "
+                + (isWhole
+                    ? "\n" + plan.publicationStatement + ";"
+                    : "what `lockstep setup --print-sql` prints when the mapping is right"))
     }
 
     private static func incomplete(
