@@ -173,6 +173,18 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             Step("DELETE FROM team WHERE id = 13; UPDATE team SET id = 13, name = 'd' WHERE id = 11", players,
                 "1-13-d\n2-3-b\n3-2-c")),
         EdgeLifeCycle(
+            "a deferrable key changes places in one statement, and is there twice for a moment",
+            """
+            CREATE TABLE rank (id int PRIMARY KEY DEFERRABLE, name text);
+            ALTER TABLE rank REPLICA IDENTITY FULL;
+            INSERT INTO rank VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')
+            """,
+            Step("UPDATE rank SET id = 5 - id", ranks, "1-d\n2-c\n3-b\n4-a"),
+            Step("UPDATE rank SET id = id % 4 + 1", ranks, "1-a\n2-d\n3-c\n4-b"),
+            Step(
+                "SET CONSTRAINTS ALL DEFERRED; UPDATE rank SET id = 2 WHERE id = 1; DELETE FROM rank WHERE name = 'd'; "
+                    + "INSERT INTO rank VALUES (3, 'new'); DELETE FROM rank WHERE name = 'c'", ranks, "2-a\n3-new\n4-b")),
+        EdgeLifeCycle(
             "what somebody added to a node stays when its key changes",
             "CREATE TABLE city (id int PRIMARY KEY, name text); INSERT INTO city VALUES (1, 'x')",
             Step("SELECT 1", "MATCH (n:City {id: 1}) SET n:Visited RETURN n.id", "1"),
@@ -269,6 +281,7 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
     private static let players = """
         MATCH (a:Player)-[:TEAM]->(b:Team) RETURN a.id + '-' + b.id + '-' + b.name AS line ORDER BY line
         """
+    private static let ranks = "MATCH (n:Rank) RETURN n.id + '-' + n.name AS line ORDER BY line"
     private static let letters = """
         MATCH (n:Letter) RETURN n.id + '-' + n.seen + '-' + size(n.body) + '-' + substring(n.body, 0, 1) AS line ORDER BY line
         """

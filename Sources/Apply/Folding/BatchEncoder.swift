@@ -93,7 +93,11 @@ public final class BatchEncoder {
             try update(change, program, index, &fields, bytes)
         case .delete:
             let place = try touch(program, index, change.oldStart, nil, existed: true, fields, bytes)
-            leave(place)
+            if isOfAnotherRow(change, place, program, fields, bytes) {
+                entities[place].existed = true
+            } else {
+                leave(place)
+            }
         case .truncate:
             truncate(program, index)
         }
@@ -113,17 +117,38 @@ public final class BatchEncoder {
         let isMoving = oldStart.map { !sameKey(program, $0, row, fields, bytes) } ?? false
         let from = try touch(
             program, index, isMoving ? change.oldStart : row, oldStart, existed: true, fields, bytes)
-        let before = entities[from]
+        var before = entities[from]
+        let isHidden = isOfAnotherRow(change, from, program, fields, bytes)
+        if isHidden {
+            // It leaves the place before the transaction ends, by a change that carries the whole row.
+            entities[from].existed = true
+            guard isMoving else { return }
+            before = Entity(
+                program: before.program, keyOffset: before.keyOffset, keyLength: before.keyLength, hash: before.hash)
+            before.origin = Int32(from)
+        }
         if before.row != Entity.unknownRow { fillUnchanged(program, newStart: row, from: before.row, &fields) }
         var to = from
         if isMoving {
             to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
-            leave(from)
+            if !isHidden { leave(from) }
         }
         entities[to].isPresent = true
         entities[to].origin = before.origin
         entities[to].row = row
         entities[to].references = references | before.references
+    }
+
+    /// While a deferrable key is not checked yet, two rows can have it: one that has come to the place, and one that is
+    /// still to leave it. Such tables have REPLICA IDENTITY FULL, so the old tuple tells which of them a change is of.
+    private func isOfAnotherRow(
+        _ change: Change, _ place: Int, _ program: TableProgram, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+    ) -> Bool {
+        let entity = entities[place]
+        guard change.old == .full, entity.isPresent, entity.row != Entity.unknownRow else { return false }
+        return (0..<program.columnCount).contains { column in
+            !Self.same(fields[Int(change.oldStart) + column], fields[Int(entity.row) + column], bytes)
+        }
     }
 
     private func leave(_ place: Int) {
