@@ -325,6 +325,6 @@ struct `The way to a server` {
     ])
     func `is warned of where the graph is not on this machine`(url: String, count: Int) throws {
         let settings = try #require(Shop.reading(graph: url).graph)
-        #expect(TransportFindings.graph(try PipelineSettings.graph(settings)).count == count)
+        #expect(TransportFindings.graph(PipelineSettings.graph(settings)).count == count)
     }
 }
