@@ -39,13 +39,16 @@ let package = Package(
         module("Verify", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
         module("Pipeline", ["Capture", "Apply", "Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         .executableTarget(
-            name: "lockstep", dependencies: ["Pipeline", "Verify", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
+            name: "lockstep",
+            dependencies: ["Pipeline", "Verify", "Apply", "Mapping", "PostgreSQL", "Bolt", "Threading"],
             swiftSettings: settings),
 
         // Claims of the documentation, measured; see docs/benchmarks.md.
         .executableTarget(
             name: "lockstep-benchmarks",
-            dependencies: ["Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestSupport"],
+            dependencies: [
+                "Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestSupport",
+            ],
             path: "Benchmarks", swiftSettings: settings),
 
         module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),

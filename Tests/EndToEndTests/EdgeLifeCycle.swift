@@ -56,7 +56,9 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             """,
             Step("UPDATE crane SET note = 'b', dock = 2 WHERE id = 1", cranes, "1-2-b\n2-1-null"),
             Step("UPDATE crane SET note = 'c'", cranes, "1-2-c\n2-1-c"),
-            Step("UPDATE crane SET id = 3, dock = NULL WHERE id = 1; UPDATE crane SET id = 1 WHERE id = 2", cranes, "1-1-c"),
+            Step(
+                "UPDATE crane SET id = 3, dock = NULL WHERE id = 1; UPDATE crane SET id = 1 WHERE id = 2", cranes,
+                "1-1-c"),
             Step("DELETE FROM crane WHERE dock IS NULL", "MATCH (n:Crane) RETURN count(n)", "1")),
         EdgeLifeCycle(
             "a foreign key of two columns, one of them NULL at times",
@@ -66,7 +68,9 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             INSERT INTO room VALUES (1, 1), (1, 2), (2, 1); INSERT INTO guest VALUES (1, 1, 1), (2, 1, NULL)
             """,
             Step("SELECT 1", guests, "1-1-1"),
-            Step("UPDATE guest SET house = 2 WHERE id = 1; UPDATE guest SET room = 2 WHERE id = 2", guests, "1-2-1\n2-1-2"),
+            Step(
+                "UPDATE guest SET house = 2 WHERE id = 1; UPDATE guest SET room = 2 WHERE id = 2", guests,
+                "1-2-1\n2-1-2"),
             Step("UPDATE guest SET house = NULL WHERE id = 1", guests, "2-1-2")),
         EdgeLifeCycle(
             "rows refer to their own table, to themselves too",
@@ -100,7 +104,9 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             INSERT INTO seat VALUES (1, 1), (2, 2), (3, 3), (9, 9); INSERT INTO ticket VALUES (1, 1), (2, 2), (3, 3)
             """,
             Step("DELETE FROM seat WHERE id = 1; UPDATE seat SET id = 1 WHERE id = 9", tickets, "1-1-9\n2-2-2\n3-3-3"),
-            Step("UPDATE seat SET id = 99 WHERE id = 2; INSERT INTO seat VALUES (2, 20)", tickets, "1-1-9\n2-2-20\n3-3-3"),
+            Step(
+                "UPDATE seat SET id = 99 WHERE id = 2; INSERT INTO seat VALUES (2, 20)", tickets, "1-1-9\n2-2-20\n3-3-3"
+            ),
             Step(
                 "UPDATE seat SET id = 0 WHERE id = 1; UPDATE seat SET id = 1 WHERE id = 3; UPDATE seat SET id = 3 WHERE id = 0",
                 tickets, "1-1-3\n2-2-20\n3-3-9"),
@@ -124,7 +130,8 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             Step("SELECT 1", roles, "1-1-x-5\n1-2-y-null"),
             Step("UPDATE role SET part = NULL, pay = film WHERE actor = 1", roles, "1-1-null-1\n1-2-null-2"),
             Step("UPDATE role SET actor = 2, part = 'z' WHERE film = 2", roles, "1-1-null-1\n2-2-z-2"),
-            Step("UPDATE role SET film = 2 WHERE actor = 1; UPDATE role SET film = 1 WHERE actor = 2", roles,
+            Step(
+                "UPDATE role SET film = 2 WHERE actor = 1; UPDATE role SET film = 1 WHERE actor = 2", roles,
                 "1-2-null-1\n2-1-z-2"),
             Step("DELETE FROM role WHERE actor = 1; INSERT INTO role VALUES (1, 1, 'n', 9)", roles, "1-1-n-9\n2-1-z-2"),
             Step("DELETE FROM role WHERE actor = 1; UPDATE actor SET id = 7 WHERE id = 1", roles, "2-1-z-2"),
@@ -170,7 +177,8 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
                 "UPDATE player SET team = NULL WHERE id = 1; UPDATE team SET id = 13 WHERE id = 11; "
                     + "UPDATE team SET id = 11 WHERE id = 12; UPDATE player SET team = 11 WHERE id = 1",
                 players, "1-11-new\n2-3-b\n3-2-c"),
-            Step("DELETE FROM team WHERE id = 13; UPDATE team SET id = 13, name = 'd' WHERE id = 11", players,
+            Step(
+                "DELETE FROM team WHERE id = 13; UPDATE team SET id = 13, name = 'd' WHERE id = 11", players,
                 "1-13-d\n2-3-b\n3-2-c")),
         EdgeLifeCycle(
             "a deferrable key changes places in one statement, and is there twice for a moment",
@@ -183,7 +191,8 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             Step("UPDATE rank SET id = id % 4 + 1", ranks, "1-a\n2-d\n3-c\n4-b"),
             Step(
                 "SET CONSTRAINTS ALL DEFERRED; UPDATE rank SET id = 2 WHERE id = 1; DELETE FROM rank WHERE name = 'd'; "
-                    + "INSERT INTO rank VALUES (3, 'new'); DELETE FROM rank WHERE name = 'c'", ranks, "2-a\n3-new\n4-b")),
+                    + "INSERT INTO rank VALUES (3, 'new'); DELETE FROM rank WHERE name = 'c'", ranks, "2-a\n3-new\n4-b")
+        ),
         EdgeLifeCycle(
             "what somebody added to a node stays when its key changes",
             "CREATE TABLE city (id int PRIMARY KEY, name text); INSERT INTO city VALUES (1, 'x')",
@@ -195,7 +204,8 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
         EdgeLifeCycle(
             "NULL removes the property",
             "CREATE TABLE leaf (id int PRIMARY KEY, color text, size int); INSERT INTO leaf VALUES (1, 'red', 3)",
-            Step("UPDATE leaf SET color = NULL", "MATCH (n:Leaf) RETURN n.size, n.color IS NULL, 'color' IN keys(n)",
+            Step(
+                "UPDATE leaf SET color = NULL", "MATCH (n:Leaf) RETURN n.size, n.color IS NULL, 'color' IN keys(n)",
                 "3|true|false")),
         EdgeLifeCycle(
             "a text stored out of line stays as it is when another column changes",
@@ -209,7 +219,8 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             Step(
                 "UPDATE letter SET id = 0 WHERE id = 2; UPDATE letter SET id = 2 WHERE id = 3; UPDATE letter SET id = 3 "
                     + "WHERE id = 0", letters, "2-2-100000-x\n3-0-100000-y"),
-            Step("UPDATE letter SET body = 'short' WHERE id = 2; UPDATE letter SET seen = 9", letters,
+            Step(
+                "UPDATE letter SET body = 'short' WHERE id = 2; UPDATE letter SET seen = 9", letters,
                 "2-9-5-s\n3-9-100000-y"),
             Step("DELETE FROM letter WHERE id = 2; UPDATE letter SET id = 2 WHERE id = 3", letters, "2-9-100000-y")),
         EdgeLifeCycle(
@@ -223,12 +234,16 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             INSERT INTO in_jar VALUES (1, 1), (2, 1)
             """,
             Step("SELECT 1", jars, "1-1-1\n2-2-1"),
-            Step("INSERT INTO jar VALUES (3, 1); TRUNCATE in_jar; INSERT INTO in_jar VALUES (3, 1)", jars, "1-1-0\n2-2-0\n3-1-1"),
+            Step(
+                "INSERT INTO jar VALUES (3, 1); TRUNCATE in_jar; INSERT INTO in_jar VALUES (3, 1)", jars,
+                "1-1-0\n2-2-0\n3-1-1"),
             Step(
                 "INSERT INTO shelf VALUES (4); UPDATE jar SET shelf = 4; TRUNCATE shelf CASCADE; "
                     + "INSERT INTO shelf VALUES (1), (5); INSERT INTO jar VALUES (1, 5); INSERT INTO in_jar VALUES (1, 1)",
                 jars, "1-5-1"),
-            Step("TRUNCATE jar, in_jar, shelf, spice", "MATCH (n) WHERE n:Jar OR n:Shelf OR n:Spice RETURN count(n)", "0")),
+            Step(
+                "TRUNCATE jar, in_jar, shelf, spice", "MATCH (n) WHERE n:Jar OR n:Shelf OR n:Spice RETURN count(n)", "0"
+            )),
         EdgeLifeCycle(
             "rows come, go and come again in one transaction, and in rolled back parts of it",
             "CREATE TABLE wave (id int PRIMARY KEY, height int); INSERT INTO wave VALUES (1, 1), (2, 2)",
@@ -251,9 +266,12 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
             INSERT INTO "Über Raum"."Mixed Case" VALUES (1, 'q', 3), (2, NULL, NULL);
             INSERT INTO other.plain VALUES (1, 1, 's')
             """,
-            Step("UPDATE other.plain SET \"日本\" = 2, \"select\" = 'ü🚀'", "MATCH (p)-[]->(m) WHERE p.select = 'ü🚀' RETURN m.id", "2"),
-            Step("DELETE FROM other.plain; DELETE FROM \"Über Raum\".\"Mixed Case\" WHERE \"Id\" = 2",
-                "MATCH (p) WHERE p.select = 'ü🚀' RETURN count(p)", "0")),
+            Step(
+                "UPDATE other.plain SET \"日本\" = 2, \"select\" = 'ü🚀'",
+                "MATCH (p)-[]->(m) WHERE p.select = 'ü🚀' RETURN m.id", "2"),
+            Step(
+                "DELETE FROM other.plain; DELETE FROM \"Über Raum\".\"Mixed Case\" WHERE \"Id\" = 2",
+                "MATCH (p) WHERE p.select = 'ü🚀' RETURN count(p)", "0"))
     ]
 
     private static let sailors = "MATCH (a:Sailor)-[:SHIP]->(b:Ship) RETURN a.id + '-' + b.id AS line ORDER BY line"

@@ -57,7 +57,8 @@ struct `When something stands in the way` {
             let outcome = try await project.lockstep("run")
             #expect(outcome.exit == .code(2), "\(outcome)")
             let text = try String(contentsOf: project.mapping, encoding: .utf8)
-            let line = try #require(text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.contains("nmae") })
+            let line = try #require(
+                text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.contains("nmae") })
             #expect(outcome.errors.contains("lockstep.yaml:\(line + 1):7: error:"), "\(outcome)")
             #expect(outcome.errors.contains("did you mean name?"), "\(outcome)")
         }
@@ -99,7 +100,8 @@ struct `When something stands in the way` {
     }
 
     @Test(arguments: oneKind)
-    func `a slot that is gone stops the run, and reading everything again mends it`(kind: GraphServer.Kind) async throws {
+    func `a slot that is gone stops the run, and reading everything again mends it`(kind: GraphServer.Kind) async throws
+    {
         try await Project.on(kind, "gone", schema: Self.schema) { project in
             try await project.propose()
             try await project.whileRunning { _ in try await project.settle() }

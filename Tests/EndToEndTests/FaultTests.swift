@@ -92,11 +92,13 @@ struct `When something is killed` {
             let amount = 1 + dice.pick(12_000)
             // From here to there it reads for a second or two.
             try await eventually("the graph has \(amount) items", within: .seconds(60)) {
-                let count = try? await project.graph.query("MATCH (n:Item) RETURN count(n)").rows.first?.first?.integerValue
+                let count = try? await project.graph.query("MATCH (n:Item) RETURN count(n)").rows.first?.first?
+                    .integerValue
                 return (count ?? 0) >= Int64(amount)
             }
             running = try await Self.kill(victim, of: project, running)
-            try await project.sql("UPDATE account SET balance = balance + 1; DELETE FROM parcel WHERE id % 100 = \(amount % 100)")
+            try await project.sql(
+                "UPDATE account SET balance = balance + 1; DELETE FROM parcel WHERE id % 100 = \(amount % 100)")
         }
         try await project.settle()
         #expect(running.process.isRunning, "\(running.log.suffix(3000))")

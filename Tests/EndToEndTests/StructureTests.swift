@@ -29,7 +29,9 @@ import Testing
         for file in files {
             for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
                 let words = line.split(separator: " ")
-                guard let keyword = words.firstIndex(of: "import"), keyword <= 1, words.count == keyword + 2 else { continue }
+                guard let keyword = words.firstIndex(of: "import"), keyword <= 1, words.count == keyword + 2 else {
+                    continue
+                }
                 let imported = String(words[keyword + 1])
                 #expect(permitted.contains(imported), "\(file.lastPathComponent) of \(module) imports \(imported)")
             }

@@ -42,7 +42,8 @@ struct `Values at the edge of their type` {
         // ArcadeDB keeps no date and time behind the year 9999.
         let year = kind.isNeo4j ? "294276" : "9999"
         let values = Self.rows.enumerated().map { index, row in
-            "\(index + 1), \(row.replacingOccurrences(of: "294276", with: year))" + (asText ? ", '10.0.0.\(index)/24', '\(index).50', '[\(index),9)'" : "")
+            "\(index + 1), \(row.replacingOccurrences(of: "294276", with: year))"
+                + (asText ? ", '10.0.0.\(index)/24', '\(index).50', '[\(index),9)'" : "")
         }
         let schema = """
             CREATE TYPE mood AS ENUM ('sad', 'ok "quoted"'); CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -59,7 +60,8 @@ struct `Values at the edge of their type` {
                 try await project.sql(
                     "CREATE TEMPORARY TABLE kept AS TABLE value; DELETE FROM value; INSERT INTO value TABLE kept;"
                         + "UPDATE value SET id = id + 10")
-                try await project.sql("UPDATE value SET i4 = 7; UPDATE value SET t = NULL, j = NULL, ai = NULL WHERE id = 12")
+                try await project.sql(
+                    "UPDATE value SET i4 = 7; UPDATE value SET t = NULL, j = NULL, ai = NULL WHERE id = 12")
                 try await project.settle()
                 try await project.expectEqual("from the stream")
                 #expect(
