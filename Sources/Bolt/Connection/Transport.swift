@@ -92,7 +92,8 @@ struct Transport: ~Copyable {
             throw end(
                 "the server closed the connection during the handshake; is it a Bolt port, with TLS or without as asked for?"
             )
-        case .failed(let code): throw end("the connection was lost during the handshake: \(errorText(code)); does the port want TLS?")
+        case .failed(let code):
+            throw end("the connection was lost during the handshake: \(errorText(code)); does the port want TLS?")
         case .refused(let failure): throw end(failure)
         }
     }
