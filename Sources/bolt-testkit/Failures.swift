@@ -48,7 +48,8 @@ extension BoltError {
         default: break
         }
         var data: [String: JSON] = [
-            "id": .int(Int64(id)), "errorType": .string(pythonName), "msg": .string(message),
+            "id": .int(Int64(id)), "errorType": .string(pythonName),
+            "msg": .string(kind == .resultFailed ? "\(message) (\(serverName))" : message),
             "code": code.map { .string($0) } ?? .null, "retryable": .bool(isRetryable),
         ]
         if let failure, let status = failure.gqlStatus {

@@ -176,7 +176,8 @@ extension BoltCursor.Ending {
         case .outOfScope: BoltError(.resultEnded, "the result's transaction is closed", server: nil)
         case .sessionClosed: BoltError(.resultEnded, "the result's session is closed", server: nil)
         case .failed(let error):
-            BoltError(.resultFailed, "another query of the transaction failed: \(error)", server: nil)
+            BoltError(
+                .resultFailed, "another query of the transaction failed: \(error)", server: nil, failure: error.failure)
         }
     }
 }
