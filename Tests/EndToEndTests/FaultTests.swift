@@ -8,7 +8,7 @@ import Testing
 import Threading
 
 /// `kill -9` of each of the three, at any moment.
-@Suite(.serialized)
+@Suite(.oneAtATime, .serialized)
 struct `When something is killed` {
     enum Victim: CaseIterable, Sendable { case lockstep, graph, postgres }
 
