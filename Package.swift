@@ -51,6 +51,11 @@ let package = Package(
             ],
             path: "Benchmarks", swiftSettings: settings),
 
+        // The driver's side of its conformance suite; see scripts/run-testkit.
+        .executableTarget(
+            name: "bolt-testkit", dependencies: ["Bolt", "Threading"],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+
         module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
         tests("BoltTests", ["Bolt", "COpenSSL"]),
         tests("PostgreSQLTests", ["PostgreSQL"]),

@@ -12,6 +12,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     public enum Disposition: Sendable, Equatable {
         /// Start again from the checkpoint after a pause.
         case retry
+        /// The same, but without longer and longer pauses: somebody else's transaction was in the way.
+        case retrySoon
         /// The same for a few seconds: a server that has just started may not know its databases yet.
         case retryBriefly
         /// Start again with smaller batches: the graph could not hold the transaction.
@@ -144,6 +146,8 @@ extension PipelineError {
     public init(_ error: ApplyError) {
         let goOn = "Nothing was lost and nothing of the transaction was written: the checkpoint has not moved. "
         switch error.kind {
+        case .graphUnavailable where error.code?.hasSuffix(".DeadlockDetected") == true:
+            self.init("another transaction was in the way", error.description, disposition: .retrySoon)
         case .graphUnavailable, .commitUnknown:
             self.init("the graph is not available", error.description, disposition: .retry)
         case .tooLarge:

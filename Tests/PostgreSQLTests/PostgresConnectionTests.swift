@@ -15,7 +15,7 @@ struct PostgresConnectionTests {
                 '\\x00ff'::bytea, current_setting('application_name'), current_setting('client_encoding'), 'Zoë €'
             """)[0]
         #expect(row[0] == "2024-02-29 10:00:00+00")
-        #expect(row[1] == "P1M2D")
+        #expect(row[1] == "1 mon 2 days")
         #expect(row[2] == "0.30000000000000004")
         #expect(row[3] == "\\x00ff")
         #expect(row[4] == "lockstep")

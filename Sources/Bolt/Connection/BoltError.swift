@@ -24,6 +24,20 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case server
         /// The connection was lost, or closed by ``BoltChannel/close()``.
         case closed
+        /// No connection of the driver's was free in time.
+        case poolTimeout
+        /// The task was cancelled; what the server did for it was ended.
+        case cancelled
+        /// The call does not fit what was called before it.
+        case usage
+        /// The transaction has ended, or failed, before.
+        case transactionEnded
+        /// The result was consumed, or its transaction or session has ended.
+        case resultEnded
+        /// Another query of the same transaction failed.
+        case resultFailed
+        /// Exactly one record was asked for.
+        case notSingle
     }
 
     public let kind: Kind
@@ -63,6 +77,9 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     /// `Neo.<class>.<category>.<title>`, where the server gave one.
     public var code: String? { failure?.code }
 
+    /// ``isOutcomeUnknown`` because of a `COMMIT`, not of a query in a transaction of its own.
+    public internal(set) var isCommitUnknown = false
+
     /// From Bolt 5.7.
     public var gqlStatus: String? { failure?.gqlStatus }
 
@@ -73,7 +90,7 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     public var isConnectionLoss: Bool {
         switch kind {
         case .connect, .timeout, .closed: true
-        case .configuration, .tls, .deadline, .woken, .protocolViolation, .authentication, .server: false
+        default: false
         }
     }
 

@@ -56,6 +56,7 @@ public struct PipelineRun: Sendable {
                 switch error.disposition {
                 case .stop: throw error
                 case .retry: limits = settings.limits
+                case .retrySoon: backoff.reset()
                 case .retryBriefly: guard MonotonicTime.now - lastGood < Self.briefly else { throw error }
                 case .retrySmaller:
                     guard limits.rows > 1 else {

@@ -1,0 +1,15 @@
+// Part of Lockstep. See LICENSE.
+
+/// A server's name or address, and port.
+public struct BoltAddress: Sendable, Hashable, CustomStringConvertible {
+    /// An IPv6 address stands without brackets.
+    public var host: String
+    public var port: UInt16
+
+    public init(host: String, port: UInt16 = BoltConfiguration.defaultPort) {
+        self.host = host
+        self.port = port
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,70 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Threading
+
+/// How a driver keeps its connections and what its sessions do unless told otherwise.
+public struct BoltDriverSettings: Sendable {
+    /// Where to connect and how; ``BoltConfiguration/database`` is the sessions' default.
+    public var connection: BoltConfiguration
+    /// The most connections to one server.
+    public var connectionsMax = 100
+    /// For getting a connection: waiting for a free one, or making a new one.
+    public var acquisitionTimeout: Duration = .seconds(60)
+    /// A connection older than this is not used again.
+    public var connectionLifetimeMax: Duration = .seconds(3600)
+    /// A connection that was idle for longer than this is tried before it is used; nil tries none.
+    public var livenessCheckAfter: Duration?
+    /// How many records are asked for at a time; -1 for all.
+    public var fetchSize: Int64 = 1000
+    /// After this a managed transaction is not tried again.
+    public var retryTimeMax: Duration = .seconds(30)
+    /// Lets the server count which kinds of transaction are used, where it asks for that.
+    public var sendsTelemetry = true
+
+    public init(_ connection: BoltConfiguration) { self.connection = connection }
+}
+
+/// A graph server, and connections to it that sessions share.
+///
+///     let driver = BoltDriver(try BoltConfiguration(url: "bolt://neo4j@localhost", password: secret))
+///     let names = try await driver.session().executeRead { transaction in
+///         try await transaction.run("MATCH (p:Person) RETURN p.name").list()
+///     }
+///     await driver.close()
+///
+/// Nothing is connected before a session needs it.
+public final class BoltDriver: Sendable {
+    public let settings: BoltDriverSettings
+    let pool: BoltPool
+
+    public init(_ settings: BoltDriverSettings) {
+        self.settings = settings
+        pool = BoltPool(settings)
+    }
+
+    public convenience init(_ connection: BoltConfiguration) { self.init(BoltDriverSettings(connection)) }
+
+    /// Makes a session, which costs nothing until it runs something.
+    public func session(_ settings: BoltSessionSettings = BoltSessionSettings()) -> BoltSession {
+        BoltSession(self, settings)
+    }
+
+    /// Sees that the server is there and takes the credentials, over a connection that answers now.
+    public func verifyConnectivity() async throws(BoltError) -> BoltServer {
+        let link = try await acquire(auth: nil, checksLiveness: true)
+        let server = await link.server
+        await pool.release(link)
+        guard let server else { throw BoltError(.closed, "the connection was lost", server: nil) }
+        return server
+    }
+
+    /// Closes every connection; those in use when they are given back.
+    public func close() async { await pool.close() }
+
+    func acquire(auth: BoltAuth?, checksLiveness: Bool = false) async throws(BoltError) -> BoltLink {
+        let connection = settings.connection
+        return try await pool.acquire(
+            BoltAddress(host: connection.host, port: connection.port), auth: auth ?? connection.credentials,
+            deadline: .after(settings.acquisitionTimeout), checksLiveness: checksLiveness)
+    }
+}

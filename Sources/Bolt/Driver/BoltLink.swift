@@ -1,0 +1,349 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Threading
+
+/// One connection of a driver, on a thread of its own, where its calls may block.
+///
+/// Between two hand-overs (``acquire``, ``release()``) one session uses it. It keeps the streams that are open: their
+/// records arrive in one order, and are asked for in another.
+actor BoltLink {
+    /// What a stream gave so far.
+    struct Batch: Sendable {
+        var records: [[BoltValue]]
+        /// What came with the end of the records; nil where there are more.
+        var end: [String: BoltValue]?
+    }
+
+    private struct Stream {
+        var fields: [String] = []
+        var records: [[BoltValue]] = []
+        /// Where the server numbers the queries of a transaction.
+        var query: Int64?
+        var end: [String: BoltValue]?
+        var fetchSize: Int64
+        var isPulling = true
+        var failure: BoltError?
+        /// When the first record was there, which is said before it comes.
+        var firstAfter: BoltValue?
+
+        var isOver: Bool { end != nil || failure != nil }
+    }
+
+    private enum Expected {
+        case nothing
+        case run(Int)
+        case records(Int)
+        case value
+    }
+
+    nonisolated let address: BoltAddress
+    nonisolated let created = MonotonicTime.now
+    private nonisolated let executor: ThreadExecutor
+    /// Woken when the task that waits is cancelled.
+    private nonisolated let interrupt = Wakeup()
+
+    private var channel: BoltChannel?
+    private var streams: [Int: Stream] = [:]
+    private var streamCount = 0
+    private var expected: [Expected] = []
+    private var lastRun: Int?
+    private var isInTransaction = false
+    /// What the last answer that is a value held, such as a commit's.
+    private var value: [String: BoltValue] = [:]
+    private var lastFailure: BoltError?
+    private(set) var auth: BoltAuth
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    init(_ address: BoltAddress, auth: BoltAuth) {
+        self.address = address
+        self.auth = auth
+        executor = ThreadExecutor(name: "bolt \(address.port)")
+    }
+
+    deinit { executor.stop() }
+
+    // MARK: Life
+
+    func connect(_ configuration: BoltConfiguration) async throws(BoltError) -> BoltServer {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try BoltChannel(configuration, wakeups: [interrupt])
+            channel.interrupts = [interrupt]
+            self.channel = channel
+            return channel.server
+        }
+    }
+
+    var server: BoltServer? { channel?.server }
+    var isUsable: Bool { channel?.isOpen ?? false }
+
+    func close() {
+        channel?.close()
+        channel = nil
+    }
+
+    /// Leaves the connection as new: no transaction, no stream, no failure.
+    func release() {
+        guard let channel, channel.isOpen else { return }
+        channel.interrupts = []
+        do throws(BoltError) {
+            if channel.isFailed || isInTransaction || channel.pendingResponses > 0 || streams.contains(where: isOpen) {
+                try channel.recover()
+            }
+        } catch { channel.close() }
+        channel.interrupts = [interrupt]
+        streams = [:]
+        expected = []
+        isInTransaction = false
+        lastFailure = nil
+    }
+
+    private func isOpen(_ stream: (key: Int, value: Stream)) -> Bool { !stream.value.isOver }
+
+    /// Asks the server for a sign of life.
+    func checkLiveness() throws(BoltError) {
+        interrupt.drain()
+        try open().recover()
+    }
+
+    /// Goes on as somebody else.
+    func logOn(again auth: BoltAuth) throws(BoltError) {
+        guard auth != self.auth else { return }
+        let channel = try open()
+        channel.logOn(again: auth)
+        expected += [.nothing, .nothing]
+        self.auth = auth
+    }
+
+    /// Calls `body`; a cancellation of the task ends what it waits for, and what the server does for it.
+    private func uninterrupted<Result>(_ body: () throws(BoltError) -> Result) async throws(BoltError) -> Result {
+        let interrupt = interrupt
+        // The task before this one may have been cancelled when all was done.
+        interrupt.drain()
+        let outcome = await withTaskCancellationHandler {
+            () -> Swift.Result<Result, BoltError> in
+            do throws(BoltError) { return .success(try body()) } catch { return .failure(error) }
+        } onCancel: {
+            interrupt.wake()
+        }
+        guard case .failure(let error) = outcome, error.kind == .woken else { return try outcome.get() }
+        interrupt.drain()
+        release()
+        throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+    }
+
+    private func open() throws(BoltError) -> BoltChannel {
+        guard let channel else {
+            throw BoltError(.closed, "the connection was closed by this side", server: address.description)
+        }
+        return channel
+    }
+
+    // MARK: Requests
+
+    /// Runs a query and asks for its first records at once.
+    ///
+    /// - Parameters:
+    ///   - extra: For a transaction of its own; nil in an explicit one.
+    ///   - telemetry: Sent before, where the server counts.
+    func run(
+        _ query: String, _ parameters: [String: BoltValue], extra: TransactionExtra?, fetchSize: Int64,
+        telemetry: Int64? = nil
+    ) async throws(BoltError) -> (stream: Int, fields: [String]) {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            count(telemetry, channel)
+            streamCount += 1
+            let stream = streamCount
+            streams[stream] = Stream(fetchSize: fetchSize)
+            channel.run(query, parameters, extra: extra)
+            expected.append(.run(stream))
+            channel.pull(fetchSize, query: nil)
+            expected.append(.records(stream))
+            lastRun = stream
+            try channel.flush()
+            while isRunPending(stream) { try receive() }
+            if let failure = streams[stream]?.failure { throw failure }
+            return (stream, streams[stream]?.fields ?? [])
+        }
+    }
+
+    private func isRunPending(_ stream: Int) -> Bool {
+        expected.contains { if case .run(stream) = $0 { true } else { false } }
+    }
+
+    private func count(_ telemetry: Int64?, _ channel: BoltChannel) {
+        guard let telemetry, channel.server.wantsTelemetry else { return }
+        channel.telemetry(telemetry)
+        expected.append(.nothing)
+    }
+
+    /// - Parameter waits: Whether for the answer; else it is received together with the next one.
+    func begin(_ extra: TransactionExtra, telemetry: Int64?, waits: Bool) async throws(BoltError) {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            count(telemetry, channel)
+            channel.begin(extra)
+            isInTransaction = true
+            expected.append(.value)
+            guard waits else { return }
+            try channel.flush()
+            try receiveAll()
+        }
+    }
+
+    /// Ends the transaction; what is left of its streams is thrown away.
+    ///
+    /// - Returns: What came with the commit, the bookmark for instance.
+    func end(commits: Bool) async throws(BoltError) -> [String: BoltValue] {
+        try await uninterrupted { () throws(BoltError) in
+            for stream in streams.keys.sorted() { try giveUp(stream) }
+            let channel = try open()
+            if commits { channel.commit() } else { channel.rollback() }
+            expected.append(.value)
+            try channel.flush()
+            try receiveAll()
+            isInTransaction = false
+            return value
+        }
+    }
+
+    /// Gives the next records of a stream, and waits for them.
+    func fetch(_ stream: Int) async throws(BoltError) -> Batch {
+        try await uninterrupted { () throws(BoltError) in
+            try pullMore(stream)
+            while var found = streams[stream] {
+                if !found.records.isEmpty && !found.isPulling {
+                    let batch = Batch(records: found.records, end: found.end)
+                    found.records = []
+                    streams[stream] = found
+                    return batch
+                }
+                if let failure = found.failure { throw failure }
+                if let end = found.end { return Batch(records: [], end: end) }
+                do throws(BoltError) { try receive() } catch {
+                    if error.kind == .woken { throw error }
+                    fail(stream, error)
+                }
+            }
+            throw BoltError(.resultEnded, "the result's transaction or session has ended", server: nil)
+        }
+    }
+
+    /// Throws the rest of a stream away and gives what came with its end.
+    func discard(_ stream: Int) async throws(BoltError) -> [String: BoltValue] {
+        try await uninterrupted { () throws(BoltError) in
+            try giveUp(stream)
+            guard let found = streams[stream] else { return [:] }
+            if let failure = found.failure { throw failure }
+            return found.end ?? [:]
+        }
+    }
+
+    private func giveUp(_ stream: Int) throws(BoltError) {
+        while let found = streams[stream], !found.isOver {
+            streams[stream]?.records = []
+            if found.isPulling {
+                try receive()
+            } else {
+                let channel = try open()
+                channel.discard(query: stream == lastRun ? nil : found.query)
+                expected.append(.records(stream))
+                streams[stream]?.isPulling = true
+                try channel.flush()
+            }
+        }
+        streams[stream]?.records = []
+    }
+
+    private func pullMore(_ stream: Int) throws(BoltError) {
+        guard let found = streams[stream], !found.isOver, !found.isPulling, found.records.isEmpty else { return }
+        let channel = try open()
+        channel.pull(found.fetchSize, query: stream == lastRun ? nil : found.query)
+        expected.append(.records(stream))
+        streams[stream]?.isPulling = true
+        try channel.flush()
+    }
+
+    /// Asks for the routing table.
+    func route(_ context: [String: String], _ extra: TransactionExtra) async throws(BoltError) -> [String: BoltValue] {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            guard channel.server.version.hasRoute else {
+                throw BoltError(
+                    .protocolViolation, "Bolt \(channel.server.version) gives no routing table; use bolt://",
+                    server: address.description)
+            }
+            channel.route(context, extra)
+            expected.append(.value)
+            try channel.flush()
+            try receiveAll()
+            return value
+        }
+    }
+
+    // MARK: Answers
+
+    private func receiveAll() throws(BoltError) {
+        lastFailure = nil
+        var first: BoltError?
+        while !expected.isEmpty {
+            try receive()
+            if first == nil { first = lastFailure }
+        }
+        if let first { throw first }
+    }
+
+    /// Receives one answer and puts it where it belongs.
+    private func receive() throws(BoltError) {
+        guard let next = expected.first else {
+            throw BoltError(.closed, "no answer is awaited", server: address.description)
+        }
+        let answer: BoltResponse
+        do throws(BoltError) { answer = try open().receive() } catch {
+            if error.kind != .woken { failAll(error) }
+            throw error
+        }
+        switch answer {
+        case .record(let values):
+            guard case .records(let stream) = next else { return }
+            if let found = streams[stream], found.fields.count != values.count, !found.fields.isEmpty {
+                throw BoltError(
+                    .protocolViolation, "the server sent a record of another size", server: address.description)
+            }
+            streams[stream]?.records.append(values)
+            return
+        case .success(let metadata): succeed(next, metadata)
+        case .failure(let failure):
+            let error = BoltError(failure, server: address.description)
+            lastFailure = error
+            failAll(error)
+        case .ignored: break
+        }
+        expected.removeFirst()
+    }
+
+    private func succeed(_ request: Expected, _ metadata: [String: BoltValue]) {
+        switch request {
+        case .nothing: break
+        case .value: value = metadata
+        case .run(let stream):
+            streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []
+            streams[stream]?.query = metadata["qid"]?.integerValue
+            streams[stream]?.firstAfter = metadata["t_first"]
+        case .records(let stream):
+            streams[stream]?.isPulling = false
+            guard metadata["has_more"] != true else { return }
+            var end = metadata
+            end["t_first"] = streams[stream]?.firstAfter
+            streams[stream]?.end = end
+        }
+    }
+
+    private func fail(_ stream: Int, _ error: BoltError) {
+        if streams[stream]?.isOver == false { streams[stream]?.failure = error }
+        streams[stream]?.isPulling = false
+    }
+
+    private func failAll(_ error: BoltError) { for stream in streams.keys { fail(stream, error) } }
+}

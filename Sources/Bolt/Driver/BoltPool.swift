@@ -1,0 +1,143 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Threading
+
+/// The connections of a driver: so many for each server at most, kept while they are good.
+actor BoltPool {
+    private struct Idle {
+        let link: BoltLink
+        let since: MonotonicTime
+    }
+
+    private struct Waiter {
+        let number: Int
+        let continuation: CheckedContinuation<Bool, Never>
+    }
+
+    private let settings: BoltDriverSettings
+    private var idle: [BoltAddress: [Idle]] = [:]
+    /// Connections handed out, and those that are being made.
+    private var inUse: [BoltAddress: Int] = [:]
+    private var waiters: [BoltAddress: [Waiter]] = [:]
+    private var waiterCount = 0
+    private var isClosed = false
+
+    init(_ settings: BoltDriverSettings) { self.settings = settings }
+
+    /// For a choice among servers: the one with the fewest is the least loaded.
+    func connectionsInUse(_ address: BoltAddress) -> Int { inUse[address] ?? 0 }
+
+    func idleConnections(_ address: BoltAddress) -> Int { idle[address]?.count ?? 0 }
+
+    /// Gives a connection, one that is there or a new one, and waits where there are too many.
+    func acquire(
+        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime, checksLiveness: Bool = false
+    ) async throws(BoltError) -> BoltLink {
+        while true {
+            guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
+            if let found = idle[address]?.popLast() {
+                inUse[address, default: 0] += 1
+                if await isGood(found, auth: auth, checksLiveness: checksLiveness) { return found.link }
+                await found.link.close()
+                free(address)
+            } else if inUse[address, default: 0] < settings.connectionsMax {
+                inUse[address, default: 0] += 1
+                do throws(BoltError) {
+                    return try await connect(address, auth: auth, deadline: deadline)
+                } catch {
+                    free(address)
+                    throw error
+                }
+            } else if await !wait(address, until: deadline) {
+                if Task.isCancelled { throw BoltError(.cancelled, "the task was cancelled", server: nil) }
+                throw BoltError(
+                    .poolTimeout,
+                    "no connection was free within \(settings.acquisitionTimeout): \(settings.connectionsMax) are in use",
+                    server: address.description)
+            }
+        }
+    }
+
+    private func connect(
+        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime
+    ) async throws(BoltError) -> BoltLink {
+        var configuration = settings.connection
+        configuration.host = address.host
+        configuration.port = address.port
+        configuration.auth = auth
+        configuration.connectTimeout = min(configuration.connectTimeout, max(deadline - .now, .milliseconds(1)))
+        let link = BoltLink(address, auth: auth)
+        _ = try await link.connect(configuration)
+        return link
+    }
+
+    private func isGood(_ found: Idle, auth: BoltAuth, checksLiveness: Bool) async -> Bool {
+        guard await found.link.isUsable, MonotonicTime.now - found.link.created < settings.connectionLifetimeMax
+        else { return false }
+        do throws(BoltError) {
+            let idleTime = MonotonicTime.now - found.since
+            if checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false {
+                try await found.link.checkLiveness()
+            }
+            guard await found.link.auth != auth else { return true }
+            guard await found.link.server?.version.hasLogon == true else { return false }
+            try await found.link.logOn(again: auth)
+            return true
+        } catch { return false }
+    }
+
+    /// Takes a connection back.
+    func release(_ link: BoltLink) async {
+        await link.release()
+        let isGood = await link.isUsable && MonotonicTime.now - link.created < settings.connectionLifetimeMax
+        if isGood && !isClosed {
+            idle[link.address, default: []].append(Idle(link: link, since: .now))
+        } else {
+            await link.close()
+        }
+        free(link.address)
+    }
+
+    private func free(_ address: BoltAddress) {
+        inUse[address, default: 1] -= 1
+        guard var waiting = waiters[address], !waiting.isEmpty else { return }
+        waiting.removeFirst().continuation.resume(returning: true)
+        waiters[address] = waiting
+    }
+
+    /// - Returns: False when the deadline passed, or the task was cancelled.
+    private func wait(_ address: BoltAddress, until deadline: MonotonicTime) async -> Bool {
+        let left = deadline - .now
+        guard left > .zero else { return false }
+        waiterCount += 1
+        let number = waiterCount
+        let limit = Task {
+            try await Task.sleep(for: left)
+            giveUp(number, address)
+        }
+        defer { limit.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                waiters[address, default: []].append(Waiter(number: number, continuation: continuation))
+                if Task.isCancelled { giveUp(number, address) }
+            }
+        } onCancel: {
+            Task { await giveUp(number, address) }
+        }
+    }
+
+    private func giveUp(_ number: Int, _ address: BoltAddress) {
+        guard let index = waiters[address]?.firstIndex(where: { $0.number == number }) else { return }
+        waiters[address]?.remove(at: index).continuation.resume(returning: false)
+    }
+
+    /// Closes what is idle, and each connection in use when it comes back.
+    func close() async {
+        isClosed = true
+        let links = idle.values.joined().map(\.link)
+        idle = [:]
+        for waiter in waiters.values.joined() { waiter.continuation.resume(returning: true) }
+        waiters = [:]
+        for link in links { await link.close() }
+    }
+}

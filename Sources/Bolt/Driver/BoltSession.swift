@@ -1,0 +1,215 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Threading
+
+/// What a session's transactions have in common.
+public struct BoltSessionSettings: Sendable {
+    /// Nil for the driver's.
+    public var database: String?
+    public var accessMode = BoltAccessMode.write
+    /// Transactions that the server has to have seen first.
+    public var bookmarks: [String] = []
+    /// Nil for the driver's.
+    public var fetchSize: Int64?
+    /// Whose rights count; from Bolt 4.4.
+    public var impersonatedUser: String?
+    /// Nil for the driver's; another needs Bolt 5.1.
+    public var auth: BoltAuth?
+    /// Nil for the driver's.
+    public var notifications: BoltNotificationFilter?
+
+    public init() {}
+}
+
+/// What one transaction is given.
+public struct BoltTransactionSettings: Sendable {
+    /// After which the server ends the transaction; nil for the server's own limit, zero for none.
+    public var timeout: Duration?
+    /// Shown by the server beside the transaction.
+    public var metadata: [String: BoltValue]
+
+    public init(timeout: Duration? = nil, metadata: [String: BoltValue] = [:]) {
+        self.timeout = timeout
+        self.metadata = metadata
+    }
+}
+
+/// Transactions one after the other, each of which sees what those before it did.
+///
+/// One task uses it at a time; a task that does several things at once has a session for each.
+public actor BoltSession {
+    /// The kinds of transaction that servers count.
+    enum Telemetry: Int64 {
+        case managed = 0
+        case explicit = 1
+        case autoCommit = 2
+    }
+
+    private let driver: BoltDriver
+    private let settings: BoltSessionSettings
+    /// What the next transaction waits for, and what others can be given to wait for this session's.
+    public private(set) var lastBookmarks: [String]
+    /// The result of the last auto-commit query, while it has a connection.
+    private var current: BoltCursor?
+    private var transaction: BoltTransaction?
+    private var isClosed = false
+
+    init(_ driver: BoltDriver, _ settings: BoltSessionSettings) {
+        self.driver = driver
+        self.settings = settings
+        lastBookmarks = settings.bookmarks
+    }
+
+    /// Runs a query in a transaction of its own.
+    ///
+    /// What is left of the result before it is read into memory first.
+    public func run(
+        _ query: String, _ parameters: [String: BoltValue] = [:],
+        _ transaction: BoltTransactionSettings = BoltTransactionSettings()
+    ) async throws(BoltError) -> BoltCursor {
+        try await makeReady(transaction)
+        let link = try await acquire()
+        do throws(BoltError) {
+            let extra = try await extra(transaction, link, settings.accessMode)
+            let (stream, fields) = try await link.run(
+                query, parameters, extra: extra, fetchSize: fetchSize, telemetry: telemetry(.autoCommit))
+            let server = await link.server
+            let cursor = BoltCursor(
+                link, stream, keys: fields, query: query, parameters: parameters, server: server,
+                onEnd: { [self] end in await ended(link, end) })
+            current = cursor
+            return cursor
+        } catch {
+            await driver.pool.release(link)
+            throw error
+        }
+    }
+
+    /// Begins a transaction that the caller ends.
+    public func beginTransaction(
+        _ settings: BoltTransactionSettings = BoltTransactionSettings()
+    ) async throws(BoltError) -> BoltTransaction {
+        try await begin(settings, self.settings.accessMode, .explicit)
+    }
+
+    /// Runs `body` in a transaction, commits it, and does both again where the server says that it may succeed then.
+    ///
+    /// - Parameter body: May run several times; what it does apart from the transaction has to bear that.
+    /// - Throws: What `body` throws, after the transaction was rolled back; or what the server says.
+    public func executeWrite<Result: Sendable>(
+        _ settings: BoltTransactionSettings = BoltTransactionSettings(),
+        _ body: @Sendable (BoltTransaction) async throws -> Result
+    ) async throws -> Result {
+        try await execute(settings, .write, body)
+    }
+
+    /// The same for what only reads; in a cluster any member may do it.
+    public func executeRead<Result: Sendable>(
+        _ settings: BoltTransactionSettings = BoltTransactionSettings(),
+        _ body: @Sendable (BoltTransaction) async throws -> Result
+    ) async throws -> Result {
+        try await execute(settings, .read, body)
+    }
+
+    /// Ends what is under way; an open transaction is rolled back.
+    public func close() async {
+        isClosed = true
+        await current?.end(.sessionClosed)
+        current = nil
+        await transaction?.close()
+        transaction = nil
+    }
+
+    // MARK: Parts
+
+    private func execute<Result: Sendable>(
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode,
+        _ body: @Sendable (BoltTransaction) async throws -> Result
+    ) async throws -> Result {
+        let deadline = MonotonicTime.after(driver.settings.retryTimeMax)
+        var delay = 1.0
+        while true {
+            do {
+                let transaction = try await begin(settings, mode, .managed)
+                let result: Result
+                do {
+                    result = try await body(transaction)
+                } catch {
+                    await transaction.close()
+                    throw error
+                }
+                if await transaction.isOpen { try await transaction.commit() }
+                return result
+            } catch let error as BoltError where error.isRetryable && MonotonicTime.now < deadline {
+                try await Task.sleep(for: .seconds(delay * Double.random(in: 0.8...1.2)))
+                delay *= 2
+            }
+        }
+    }
+
+    private func begin(
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry
+    ) async throws(BoltError) -> BoltTransaction {
+        try await makeReady(settings)
+        let link = try await acquire()
+        do throws(BoltError) {
+            try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
+        } catch {
+            await driver.pool.release(link)
+            throw error
+        }
+        let transaction = BoltTransaction(link, fetchSize: fetchSize, server: await link.server) { [self] end in
+            await ended(link, end)
+        }
+        self.transaction = transaction
+        return transaction
+    }
+
+    private func makeReady(_ settings: BoltTransactionSettings) async throws(BoltError) {
+        guard !isClosed else { throw BoltError(.usage, "the session is closed", server: nil) }
+        if let timeout = settings.timeout, timeout < .zero {
+            throw BoltError(.usage, "a transaction's timeout is not negative", server: nil)
+        }
+        if let transaction, await transaction.isOpen {
+            throw BoltError(.usage, "the session has a transaction that has not ended", server: nil)
+        }
+        transaction = nil
+        await current?.keepRest()
+        current = nil
+    }
+
+    private func acquire() async throws(BoltError) -> BoltLink { try await driver.acquire(auth: settings.auth) }
+
+    private func extra(
+        _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
+    ) async throws(BoltError) -> TransactionExtra {
+        if settings.impersonatedUser != nil, await link.server?.version.hasImpersonation != true {
+            throw BoltError(.configuration, "impersonation needs Bolt 4.4 or later", server: link.address.description)
+        }
+        if settings.auth != nil, await link.server?.version.hasLogon != true {
+            throw BoltError(
+                .configuration, "a session's own credentials need Bolt 5.1 or later", server: link.address.description)
+        }
+        return TransactionExtra(
+            database: settings.database ?? driver.settings.connection.database, bookmarks: lastBookmarks,
+            metadata: transaction.metadata, timeout: transaction.timeout, mode: mode,
+            impersonatedUser: settings.impersonatedUser, notifications: settings.notifications)
+    }
+
+    private var fetchSize: Int64 { settings.fetchSize ?? driver.settings.fetchSize }
+
+    private func telemetry(_ kind: Telemetry) -> Int64? { driver.settings.sendsTelemetry ? kind.rawValue : nil }
+
+    /// A transaction is over: its connection goes back, and its bookmark counts from now on.
+    private func ended(_ link: BoltLink, _ end: [String: BoltValue]?) async {
+        if let bookmark = end?["bookmark"]?.stringValue { lastBookmarks = [bookmark] }
+        await driver.pool.release(link)
+    }
+}
+
+extension BoltError {
+    /// Another try of the same transaction may succeed, and this one has surely not been done.
+    public var isRetryable: Bool {
+        (isTransient || isConnectionLoss && kind != .connect) && !isOutcomeUnknown
+    }
+}

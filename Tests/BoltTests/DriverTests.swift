@@ -1,0 +1,267 @@
+// Part of Lockstep. See LICENSE.
+
+import Synchronization
+import TestSupport
+import Testing
+import Threading
+
+@testable import Bolt
+
+/// A query in a transaction of its own that gives one record.
+private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, bookmark: String = "b:1") throws {
+    try connection.expect(0x10)
+    try connection.expect(0x3F)
+    try connection.success(["fields": ["x"]])
+    try connection.record([value])
+    try connection.success(["bookmark": .string(bookmark), "type": "r"])
+}
+
+@Suite(.timeLimit(.minutes(2))) struct `A driver` {
+    private func driver(
+        _ server: FakeServer, _ change: (inout BoltDriverSettings) -> Void = { _ in }
+    ) -> BoltDriver {
+        var settings = BoltDriverSettings(server.configuration)
+        change(&settings)
+        return BoltDriver(settings)
+    }
+
+    @Test func `uses one connection for one session after the other, and waits for its bookmark`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection, bookmark: "b:1")
+            #expect(try connection.expect(0x10)[2]["bookmarks"] == ["b:1"])
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["x"]])
+            try connection.success()
+            try answerOne(connection)
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        let session = driver.session()
+        #expect(try await session.run("RETURN 1").list() == [[1]])
+        #expect(await session.lastBookmarks == ["b:1"])
+        #expect(try await session.run("RETURN 1").list() == [])
+        await session.close()
+        #expect(try await driver.session().run("RETURN 1").single() == [1])
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `asks for records as they are taken`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.success(["fields": ["x"]])
+            for fetch in 0..<3 {
+                #expect(try connection.expect(0x3F)[0] == ["n": 2])
+                for row in 0..<2 { try connection.record([.integer(Int64(fetch * 2 + row))]) }
+                try connection.success(["has_more": .boolean(true)])
+            }
+            // Nobody wants the rest.
+            #expect(try connection.expect(0x2F)[0] == ["n": -1])
+            try connection.success(["type": "r", "stats": ["nodes-created": 3]])
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.fetchSize = 2 }
+        let cursor = try await driver.session().run("UNWIND range(0, 99) AS x RETURN x")
+        #expect(cursor.keys == ["x"])
+        #expect(try await cursor.peek() == [0])
+        for number in 0..<5 { #expect(try await cursor.next() == [.integer(Int64(number))]) }
+        let summary = try await cursor.consume()
+        #expect(summary.counters == ["nodes-created": 3])
+        #expect(summary.queryType == "r")
+        let error = await #expect(throws: BoltError.self) { try await cursor.next() }
+        #expect(error?.kind == .resultEnded)
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `keeps several results of a transaction apart`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x11)
+            try connection.success()
+            for query in 0..<2 as Range<Int64> {
+                try connection.expect(0x10)
+                try connection.expect(0x3F)
+                try connection.success(["fields": ["x"], "qid": .integer(query)])
+                try connection.record([.integer(query * 10)])
+                try connection.success(["has_more": .boolean(true)])
+            }
+            #expect(try connection.expect(0x3F)[0] == ["n": 1, "qid": 0])
+            try connection.record([1])
+            try connection.success()
+            #expect(try connection.expect(0x2F)[0] == ["n": -1])
+            try connection.success()
+            try connection.expect(0x12)
+            try connection.success(["bookmark": "b:9"])
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.fetchSize = 1 }
+        let session = driver.session()
+        let transaction = try await session.beginTransaction()
+        let first = try await transaction.run("first")
+        let second = try await transaction.run("second")
+        #expect(try await first.list() == [[0], [1]])
+        #expect(try await second.next() == [10])
+        try await transaction.commit()
+        #expect(await session.lastBookmarks == ["b:9"])
+        let error = await #expect(throws: BoltError.self) { try await second.next() }
+        #expect(error?.kind == .resultEnded)
+        await #expect(throws: BoltError.self) { try await transaction.run("third") }
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `tries a managed transaction again where that may help, and only there`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            try connection.failure("Neo.TransientError.Transaction.DeadlockDetected")
+            try connection.ignored()
+            try connection.expect(0x0F)
+            try connection.success()
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["x"], "qid": 0])
+            try connection.success()
+            try connection.expect(0x12)
+            try connection.success()
+            // Once more, and this time for good.
+            try connection.expect(0x11)
+            try connection.failure("Neo.ClientError.Security.Forbidden")
+            try connection.expect(0x0F)
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        let session = driver.session()
+        try await session.executeWrite { _ = try await $0.run("CREATE ()").consume() }
+        let error = await #expect(throws: BoltError.self) { try await session.executeWrite { _ in } }
+        #expect(error?.code == "Neo.ClientError.Security.Forbidden")
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `never repeats a commit whose outcome is not known`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x12)
+        }
+        let driver = driver(server)
+        let error = await #expect(throws: BoltError.self) { try await driver.session().executeWrite { _ in } }
+        #expect(error?.isOutcomeUnknown == true)
+        #expect(error?.isCommitUnknown == true)
+        #expect(error?.isRetryable == false)
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `makes no more connections than allowed, and says so in time`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x13)
+            try connection.success()
+            try answerOne(connection)
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) {
+            $0.connectionsMax = 1
+            $0.acquisitionTimeout = .milliseconds(200)
+        }
+        let transaction = try await driver.session().beginTransaction()
+        let error = await #expect(throws: BoltError.self) { try await driver.session().run("RETURN 1") }
+        #expect(error?.kind == .poolTimeout)
+        try await transaction.rollback()
+        #expect(try await driver.session().run("RETURN 1").single() == [1])
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `tries a connection that was idle, and takes another where it is gone`() async throws {
+        let count = Counter()
+        let server = try FakeServer(connections: 2) { connection in
+            try connection.login()
+            try answerOne(connection)
+            if count.next() == 1 { return }
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.livenessCheckAfter = .zero }
+        for _ in 0..<2 { #expect(try await driver.session().run("RETURN 1").single() == [1]) }
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `ends the query of a task that is cancelled`() async throws {
+        let running = Wakeup()
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            running.wake()
+            try connection.expect(0x0F)
+            try connection.failure("Neo.TransientError.Transaction.Terminated")
+            try connection.ignored()
+            try connection.success()
+            try answerOne(connection)
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        let task = Task { () -> BoltError.Kind? in
+            do throws(BoltError) {
+                _ = try await driver.session().run("slow")
+                return nil
+            } catch { return error.kind }
+        }
+        await DedicatedThread.run(name: "wait") {
+            _ = Poll.wait(descriptor: -1, for: [], wakeups: [running], deadline: .after(.seconds(10)))
+        }
+        task.cancel()
+        #expect(await task.value == .cancelled)
+        #expect(try await driver.session().run("RETURN 1").single() == [1])
+        await driver.close()
+        try server.finish()
+    }
+}
+
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    func next() -> Int {
+        count.withLock { count in
+            count += 1
+            return count
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(10))) struct `A driver on a real server` {
+    @Test(arguments: GraphServer.kinds)
+    func `reads and writes`(kind: GraphServer.Kind) async throws {
+        try await GraphServer.shared(kind) { server in
+            var configuration = try BoltConfiguration(url: server.boltURL)
+            configuration.database = GraphServer.database
+            let driver = BoltDriver(configuration)
+            let written = try await driver.session().executeWrite { transaction in
+                try await transaction.run("UNWIND range(1, 5000) AS x CREATE (:Counted {x: x})").consume().counters
+            }
+            #expect(written["nodes-created"] == 5000)
+            let read = try await driver.session().executeRead { transaction in
+                try await transaction.run("MATCH (n:Counted) RETURN n.x").list().count
+            }
+            #expect(read == 5000)
+            await #expect(throws: BoltError.self) { try await driver.session().run("RETURN nothing") }
+            #expect(try await driver.session().run("RETURN 1").single() == [1])
+            await driver.close()
+        }
+    }
+}
