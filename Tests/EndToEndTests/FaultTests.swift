@@ -75,7 +75,8 @@ struct `When something is killed` {
         do {
             try await project.settle()
         } catch {
-            throw TestSupportError("\(note): \(error)\nlockstep run said:\n\(running.log.suffix(3000))")
+            let state = running.process.exitIfEnded.map { "ended by \($0)" } ?? "is running"
+            throw TestSupportError("\(note): \(error)\nlockstep run \(state) and said:\n\(running.log.suffix(3000))")
         }
         #expect(running.process.isRunning, "\(note)\n\(running.log.suffix(3000))")
     }
