@@ -5,7 +5,7 @@ import Testing
 
 /// Changes that pipelines to graphs get wrong, all of them waiting when the pipeline starts again: they meet in one batch,
 /// where only the last state of each row counts. Each scenario has a schema of its own, so table names repeat, too.
-@Suite(.postgres())
+@Suite(.oneAtATime, .postgres())
 struct `A backlog of changes` {
     struct Scenario: Sendable {
         var name: String

@@ -6,7 +6,7 @@ import Testing
 
 /// The sample that comes with Lockstep: uuid and composite keys, self references, several foreign keys to one table, join
 /// tables with properties.
-@Suite(.postgres())
+@Suite(.oneAtATime, .postgres())
 struct `The ContextNexus sample` {
     /// `LOCKSTEP_SAMPLE_ROWS=100000` is the size that releases are tested with.
     static let rows = ProcessInfo.processInfo.environment["LOCKSTEP_SAMPLE_ROWS"].flatMap { Int($0) } ?? 5000

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What is said when something is wrong, where it happened, what can be done; and that nothing is lost by it.
-@Suite(.postgres(authentication: .scram))
+@Suite(.oneAtATime, .postgres(authentication: .scram))
 struct `When something stands in the way` {
     private static let schema = """
         CREATE TABLE club (id int PRIMARY KEY, name text);

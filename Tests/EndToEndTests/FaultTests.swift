@@ -8,11 +8,11 @@ import Testing
 import Threading
 
 /// `kill -9` of each of the three, at any moment.
-@Suite(.serialized)
+@Suite(.oneAtATime, .serialized)
 struct `When something is killed` {
     enum Victim: CaseIterable, Sendable { case lockstep, graph, postgres }
 
-    /// `LOCKSTEP_SOAK=minutes` for each graph server; without it each victim dies twice.
+    /// `LOCKSTEP_SOAK=minutes` for each graph server; without it each victim dies once.
     static let soak = ProcessInfo.processInfo.environment["LOCKSTEP_SOAK"].flatMap { Int64($0) }
 
     @Test(arguments: GraphServer.kinds)
@@ -27,7 +27,7 @@ struct `When something is killed` {
         let end = Self.soak.map { MonotonicTime.after(.seconds($0 * 60)) }
         let first = try project.start(["run"])
         try await project.settle()
-        let rounds = (Victim.allCases + Victim.allCases).shuffled(using: &dice)
+        let rounds = Victim.allCases.shuffled(using: &dice)
         let moments = rounds.map { _ in 1 + dice.pick(200) }
         let seed = dice.seed
 
@@ -75,7 +75,8 @@ struct `When something is killed` {
         do {
             try await project.settle()
         } catch {
-            throw TestSupportError("\(note): \(error)\nlockstep run said:\n\(running.log.suffix(3000))")
+            let state = running.process.exitIfEnded.map { "ended by \($0)" } ?? "is running"
+            throw TestSupportError("\(note): \(error)\nlockstep run \(state) and said:\n\(running.log.suffix(3000))")
         }
         #expect(running.process.isRunning, "\(note)\n\(running.log.suffix(3000))")
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A database that nobody here designed.
-@Suite(.postgres())
+@Suite(.oneAtATime, .postgres())
 struct `The Northwind database` {
     @Test(
         .enabled(if: Shared.northwind != nil, "no northwind.sql: name its folder by LOCKSTEP_SHARED"),

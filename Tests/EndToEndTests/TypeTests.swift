@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Values at the edges of their types, from both of the stream's forms, through snapshot and stream.
-@Suite(.postgres())
+@Suite(.oneAtATime, .postgres())
 struct `Values at the edge of their type` {
     /// One column of each type, in the order of ``rows``.
     private static let columns = """

@@ -76,8 +76,6 @@ public final class GraphServer: Sendable {
     /// Starts the server again after ``stop()`` or ``kill9()``, with the same data on the same port, and waits until a
     /// query is answered.
     public func start() async throws {
-        // What a killed Neo4j leaves: once its number is another process's, the next start would be refused.
-        try? FileManager.default.removeItem(at: process.folder.appending(path: "run/neo4j.pid"))
         try await process.start(command, environment: environment, within: .seconds(240)) {
             // An open port is not enough: ArcadeDB answers before its database is open, Neo4j while it recovers.
             guard FreePort.isListening(port) else { return false }

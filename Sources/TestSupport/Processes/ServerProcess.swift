@@ -78,7 +78,10 @@ final class ServerProcess: Sendable {
         running.sendToGroup(signal: SIGKILL)
         for pid in children { kill(pid, SIGKILL) }
         try await end(signal: SIGKILL, wholeGroup: true)
-        try await eventually("end of the children of \(name)") { children.allSatisfy { !ChildProcess.isAlive($0) } }
+        // Its children's children too: a launcher's Java is one, and holds port and files until it is gone.
+        try await eventually("end of the children of \(name)") {
+            kill(-running.pid, 0) != 0 && children.allSatisfy { !ChildProcess.isAlive($0) }
+        }
     }
 
     /// The last lines of the server's output.

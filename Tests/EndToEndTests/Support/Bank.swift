@@ -192,13 +192,13 @@ enum Bank {
                         do throws(BoltError) {
                             if let row = try look(channel) { judge(row) }
                         } catch {
-                            // Where no lock is waited for, the writer was first: at once again.
+                            // Where no lock is waited for, the writer was first: again soon.
                             lastFailure.withLock { $0 = error.description }
                             guard error.isTransient, channel.isOpen else { throw error }
                             try channel.recover()
                         }
                         // A polite reader leaves the lock to the writer for longer than it had it.
-                        pause = max(.milliseconds(30), (MonotonicTime.now - began) * 3)
+                        pause = max(.milliseconds(100), (MonotonicTime.now - began) * 5)
                     } while stop.sleep(for: pause)
                 } catch {
                     // The server is down, or the writer won: again.

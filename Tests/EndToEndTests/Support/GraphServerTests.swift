@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.serialized)
+@Suite(.oneAtATime, .serialized)
 struct `A shared graph server` {
     @Test(arguments: GraphServer.kinds)
     func `is empty for each that borrows it`(kind: GraphServer.Kind) async throws {
@@ -37,7 +37,7 @@ struct `A shared graph server` {
     }
 }
 
-@Suite(.serialized)
+@Suite(.oneAtATime, .serialized)
 struct `A private graph server` {
     @Test(arguments: GraphServer.kinds)
     func `keeps what was committed over kill -9 and comes back on its port`(kind: GraphServer.Kind) async throws {

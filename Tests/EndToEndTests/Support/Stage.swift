@@ -31,25 +31,30 @@ actor Stages {
 
     private let schema: String
     private var stages: [GraphServer.Kind: Task<(Project, RunningLockstep), any Error>] = [:]
-    private var postgres: Task<PostgresServer, any Error>?
+    private var turns: [GraphServer.Kind: Turn] = [:]
 
     init(schema: String) { self.schema = schema }
 
-    /// The project of this kind, running and up to date.
-    static func project(_ kind: GraphServer.Kind) async throws -> Project {
+    /// Lends the project of this kind, running and up to date, to one test at a time.
+    static func onStage(_ kind: GraphServer.Kind, _ body: (Project) async throws -> Void) async throws {
         try kind.requireAvailable()
         let stages = try #require(current, "the suite lacks the trait .stage")
-        return try await stages.project(kind)
+        try await stages.turn(kind).during { try await body(await stages.project(kind)) }
+    }
+
+    private func turn(_ kind: GraphServer.Kind) -> Turn {
+        let turn = turns[kind] ?? Turn()
+        turns[kind] = turn
+        return turn
     }
 
     private func project(_ kind: GraphServer.Kind) async throws -> Project {
         if let stage = stages[kind] { return try await stage.value.0 }
-        let server = postgres ?? Task { try await PostgresServer() }
-        postgres = server
         let schema = schema
         let stage = Task {
+            // A cluster of its own: what others write would have to be waited for as well.
             let project = try await Project(
-                "stage", postgres: server.value, graph: GraphServer(kind), schema: schema)
+                "stage", postgres: PostgresServer(), graph: GraphServer(kind), schema: schema)
             try await project.propose()
             let running = try project.start(["run"])
             try await project.settle()
