@@ -6,28 +6,23 @@ public import Threading
 
 /// What the graph has acknowledged, for the threads that wait for it.
 public final class ApplyProgress: Sendable {
-    private struct State {
-        var checkpoint: Checkpoint
-        var statements = 0
-    }
-
-    private let state: Mutex<State>
+    private let current: Mutex<Checkpoint>
     private let observer: (@Sendable (Checkpoint) -> Void)?
     /// Woken whenever the checkpoint has moved.
     public let moved = Wakeup()
 
     /// - Parameter observer: Told of each checkpoint on the writer's thread, before anybody else.
     public init(_ checkpoint: Checkpoint, observer: (@Sendable (Checkpoint) -> Void)? = nil) {
-        state = Mutex(State(checkpoint: checkpoint))
+        current = Mutex(checkpoint)
         self.observer = observer
     }
 
     /// The checkpoint of the last graph transaction whose COMMIT was acknowledged.
-    public var checkpoint: Checkpoint { state.withLock { $0.checkpoint } }
+    public var checkpoint: Checkpoint { current.withLock { $0 } }
 
     func acknowledge(_ checkpoint: Checkpoint) {
         observer?(checkpoint)
-        state.withLock { $0.checkpoint = checkpoint }
+        current.withLock { $0 = checkpoint }
         moved.wake()
     }
 }

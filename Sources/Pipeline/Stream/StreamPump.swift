@@ -121,11 +121,8 @@ struct StreamPump {
     /// Folds, encodes and hands over what is in the buffer, which ends with a transaction.
     private mutating func seal() throws(PipelineError) {
         guard let end = buffer.transactions.last else { return }
-        let statements: [EncodedStatement]
-        do throws(ApplyError) {
-            statements = try encoder.encode(buffer, 0..<buffer.changes.count)
-        } catch {
-            throw PipelineError(error)
+        let statements = try apply { () throws(ApplyError) in
+            try encoder.encode(buffer, 0..<buffer.changes.count)
         }
         let batch = EncodedBatch(
             statements: statements, changeCount: buffer.changes.count, transactionCount: buffer.transactions.count,
@@ -172,10 +169,8 @@ struct StreamPump {
     private mutating func confirm(force: Bool = false) throws(PipelineError) {
         let acknowledged = progress.checkpoint.lsn
         guard force || acknowledged > confirmed || MonotonicTime.now >= lastStatus + Self.statusInterval else { return }
-        do throws(CaptureError) {
+        try capture { () throws(CaptureError) in
             try stream.confirm(written: acknowledged, flushed: acknowledged)
-        } catch {
-            throw PipelineError(error)
         }
         confirmed = acknowledged
         lastStatus = .now
@@ -184,10 +179,8 @@ struct StreamPump {
     private mutating func wait() throws(PipelineError) {
         var deadline = lastStatus + Self.statusInterval
         if idlePosition > put { deadline = min(deadline, max(lastPut + Self.idleInterval, .after(.milliseconds(20)))) }
-        do throws(CaptureError) {
+        try capture { () throws(CaptureError) in
             try stream.wait(wakeups: [queue.drained, progress.moved, waker], deadline: deadline)
-        } catch {
-            throw PipelineError(error)
         }
         queue.drained.drain()
         progress.moved.drain()
