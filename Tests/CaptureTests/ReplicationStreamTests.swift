@@ -188,6 +188,30 @@ struct ReplicationStreamTests {
         }
     }
 
+    @Test func `an idle stream comes to the current position, at the end of a page too`() async throws {
+        try await Source.with("stream_page", schema: Self.rows) { source in
+            try source.createSlot()
+            #expect(try source.admin.walLayout() == WALLayout())
+            func nextRecord() throws -> LSN {
+                try #require(try source.admin.query("SELECT pg_current_wal_insert_lsn()")[0][0].flatMap(LSN.init))
+            }
+            // Records of every size, until one has filled its page to the last byte.
+            var next = try nextRecord()
+            for _ in 0..<300 where next.rawValue % 8192 != 24 {
+                let left = Int(8192 - next.rawValue % 8192)
+                let size = left > 200 ? left - Int.random(in: 40..<90) : left + 1000
+                _ = try source.admin.query("SELECT pg_logical_emit_message(false, 'fill', repeat('x', \(size)))")
+                next = try nextRecord()
+            }
+            try #require(next.rawValue % 8192 == 24)
+
+            let current = try source.admin.currentLSN()
+            #expect(current.rawValue == next.rawValue - 24)
+            let stream = try source.stream()
+            try stream.receive(into: ChangeBuffer()) { _ in stream.lastServerPosition >= current }
+        }
+    }
+
     // MARK: Waiting
 
     @Test func `the stop signal ends a wait within 100 ms, once`() async throws {

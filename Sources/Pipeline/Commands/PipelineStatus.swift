@@ -61,20 +61,19 @@ public struct PipelineStatus: Sendable {
             try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
         }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+        let current = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let now = try postgres { () throws(PostgresError) in
             try source.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, "
-                    + "(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
+                "SELECT (extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
             )
         }.first
-        let current = now?[0].flatMap(LSN.init) ?? .zero
         var phase = Phase.new
         if let checkpoint {
             phase = checkpoint.phase == .snapshot ? .snapshot : slot?.activePID == nil ? .stopped : .streaming
         }
         let lag = checkpoint.map { current.distance(from: $0.lsn) } ?? 0
         var seconds = 0.0
-        if lag > 0, let checkpoint, checkpoint.commitTime > 0, let time = now?[1].flatMap({ Int64($0) }) {
+        if lag > 0, let checkpoint, checkpoint.commitTime > 0, let time = now?[0].flatMap({ Int64($0) }) {
             seconds = max(0, Double(time - checkpoint.commitTime) / 1_000_000)
         }
         return PipelineStatus(
