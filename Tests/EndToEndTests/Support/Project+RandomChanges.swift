@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
-import TestSupport
+import TestServers
 import Testing
 import Threading
 

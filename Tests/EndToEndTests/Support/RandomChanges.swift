@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
-import TestSupport
+import TestServers
 import Threading
 
 /// Changes a database at random, through every table with a primary key: values, foreign keys, keys, rows that come and
