@@ -70,6 +70,11 @@ public struct SourceSettings: Sendable, Equatable {
     public var slot: String
     /// Default: as the slot.
     public var publication: String
+    /// The folder where transactions larger than some megabytes wait for their end. Default: ``standardSpool``.
+    public var spool: String = standardSpool
+
+    /// On disk, where the system's temporary folder may be in memory.
+    public static let standardSpool = "/var/tmp"
 }
 
 /// Where they go.
@@ -90,6 +95,15 @@ public struct BatchSettings: Sendable, Equatable {
     /// Encoded bytes of one batch, 64 KiB to 64 MiB. Default 4 MiB. Two batches are held in memory at a time.
     public var bytes = 4 << 20
     public static let bytesRange = (64 << 10)...(64 << 20)
+
+    /// Rows of a transaction that goes into one graph transaction, 1 to 10,000,000. Default 50,000. A larger one is applied
+    /// in parts, each a batch.
+    public var wholeRows = 50_000
+    public static let wholeRowsRange = 1...10_000_000
+
+    /// The same in bytes, 64 KiB to 1 GiB. Default 64 MiB. So much is held in memory.
+    public var wholeBytes = 64 << 20
+    public static let wholeBytesRange = (64 << 10)...(1 << 30)
 
     public init() {}
 }

@@ -56,12 +56,17 @@ struct MappingFileReader {
         let url = required("url", &fields).flatMap { connection($0, "source", "PGPASSWORD or ~/.pgpass") }
         let slot = fields.take("slot").flatMap { slotName($0) }
         let publication = fields.take("publication").flatMap { expanded($0, "publication") }
+        let spool = fields.take("spool").flatMap { expanded($0, "spool") }
         finish(fields)
         if let publication, !(1...63).contains(publication.value.utf8.count) {
             fault(.value, publication.position, "a publication's name has 1 to 63 bytes")
         }
         let standard = "lockstep_" + (pipeline ?? "").lowercased().map { $0 == "-" ? "_" : $0 }
-        return url.map { SourceSettings(url: $0, slot: slot ?? standard, publication: publication?.value ?? standard) }
+        return url.map {
+            SourceSettings(
+                url: $0, slot: slot ?? standard, publication: publication?.value ?? standard,
+                spool: spool?.value ?? SourceSettings.standardSpool)
+        }
     }
 
     private mutating func slotName(_ node: YAMLNode) -> String? {
@@ -142,22 +147,31 @@ struct MappingFileReader {
     private mutating func batch(_ node: YAMLNode) -> BatchSettings {
         var settings = BatchSettings()
         guard var fields = mapping(node, "batch") else { return settings }
-        if let rows = fields.take("rows").flatMap({ expanded($0, "rows") }) {
-            if let number = Int(rows.value), BatchSettings.rowsRange.contains(number) {
-                settings.rows = number
-            } else {
-                fault(.value, rows.position, "rows is a number from 1 to 100000")
-            }
-        }
-        if let bytes = fields.take("bytes").flatMap({ expanded($0, "bytes") }) {
-            if let size = ByteSize.parse(bytes.value), BatchSettings.bytesRange.contains(size) {
-                settings.bytes = size
-            } else {
-                fault(.value, bytes.position, "bytes is a size from 64KiB to 64MiB", "for instance 4MiB")
-            }
-        }
+        count("rows", &fields, BatchSettings.rowsRange, &settings.rows)
+        size("bytes", &fields, BatchSettings.bytesRange, &settings.bytes)
+        count("wholeRows", &fields, BatchSettings.wholeRowsRange, &settings.wholeRows)
+        size("wholeBytes", &fields, BatchSettings.wholeBytesRange, &settings.wholeBytes)
         finish(fields)
         return settings
+    }
+
+    private mutating func count(_ key: String, _ fields: inout Fields, _ range: ClosedRange<Int>, _ value: inout Int) {
+        guard let written = fields.take(key).flatMap({ expanded($0, key) }) else { return }
+        if let number = Int(written.value), range.contains(number) {
+            value = number
+        } else {
+            fault(.value, written.position, "\(key) is a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    private mutating func size(_ key: String, _ fields: inout Fields, _ range: ClosedRange<Int>, _ value: inout Int) {
+        guard let written = fields.take(key).flatMap({ expanded($0, key) }) else { return }
+        if let size = ByteSize.parse(written.value), range.contains(size) {
+            value = size
+        } else {
+            let bounds = [range.lowerBound, range.upperBound].map { ByteSize.describe($0) }
+            fault(.value, written.position, "\(key) is a size from \(bounds[0]) to \(bounds[1])", "for instance 4MiB")
+        }
     }
 }
 

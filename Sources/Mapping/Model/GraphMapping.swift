@@ -44,16 +44,19 @@ public struct NodeMapping: Sendable {
     /// Without the key.
     public var properties: [PropertyMapping]
     public var references: [ReferenceMapping]
+    /// Two rows can have the same key until their transaction ends.
+    public var isKeyDeferrable: Bool
 
     public init(
         table: QualifiedName, labels: [String], key: [PropertyMapping], properties: [PropertyMapping],
-        references: [ReferenceMapping]
+        references: [ReferenceMapping], isKeyDeferrable: Bool = false
     ) {
         self.table = table
         self.labels = labels
         self.key = key
         self.properties = properties
         self.references = references
+        self.isKeyDeferrable = isKeyDeferrable
     }
 }
 
@@ -91,14 +94,18 @@ public struct JoinMapping: Sendable {
     public var from: RelationshipEnd
     public var to: RelationshipEnd
     public var properties: [PropertyMapping]
+    /// Two rows can have the same key until their transaction ends.
+    public var isKeyDeferrable: Bool
 
     public init(
-        table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, properties: [PropertyMapping]
+        table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, properties: [PropertyMapping],
+        isKeyDeferrable: Bool = false
     ) {
         self.table = table
         self.type = type
         self.from = from
         self.to = to
         self.properties = properties
+        self.isKeyDeferrable = isKeyDeferrable
     }
 }

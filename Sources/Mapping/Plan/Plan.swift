@@ -66,6 +66,13 @@ extension Plan {
             planned("change key", node.moveStatement()),
             planned("delete node", node.deleteStatement()),
             planned("truncate", node.truncateStatement()),
+            planned(
+                "in parts: upsert node",
+                node.upsertStatement(properties: Array(node.properties.indices), returns: true)),
+            planned("in parts: take values along", node.carryStatement()),
+            planned("in parts: mark as gone", node.markGoneStatement()),
+            planned("in parts: delete node", node.deleteGoneStatement()),
+            planned("in parts: truncate", node.sweepStatement()),
         ]
         let references = node.references.flatMap { reference in
             [
@@ -85,6 +92,7 @@ extension Plan {
             planned("change key", join.moveStatement()),
             planned("delete relationship", join.deleteStatement()),
             planned("truncate", join.truncateStatement()),
+            planned("in parts: truncate", join.sweepStatement()),
         ]
     }
 }

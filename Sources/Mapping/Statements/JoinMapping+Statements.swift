@@ -36,6 +36,15 @@ extension JoinMapping {
         "MATCH (:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to.label))) DELETE o"
     }
 
+    /// How many relationships of the type there are, whatever is at their ends; answered from the server's counts.
+    public func countStatement() -> String { "MATCH ()-[o:\(Cypher.quoted(type))]->() RETURN count(o)" }
+
+    /// Deletes some relationships of the type between the two labels and returns how many. Takes no rows.
+    public func sweepStatement() -> String {
+        "MATCH (:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to.label)))"
+            + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
+    }
+
     private func ends(_ a: String, _ b: String, at position: Int) -> String {
         "MATCH \(Cypher.node(a, from.label, from.key, at: position)) "
             + "MATCH \(Cypher.node(b, to.label, to.key, at: position + from.key.count))"

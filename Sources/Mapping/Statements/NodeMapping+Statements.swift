@@ -10,11 +10,15 @@ extension NodeMapping {
     ///
     /// Row: key…, then the value of each of `properties`.
     ///
-    /// - Parameter properties: Indices into ``properties``: those whose values the stream carried.
-    public func upsertStatement(properties present: [Int]) -> String {
+    /// - Parameters:
+    ///   - properties: Indices into ``properties``: those whose values the stream carried.
+    ///   - returns: Whether the node may bear the mark of ``markGoneStatement()``, which is then taken away.
+    public func upsertStatement(properties present: [Int], returns: Bool = false) -> String {
         let extra = labels.count > 1 ? " SET n" + Cypher.labels(labels.dropFirst()) : ""
-        return "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))" + extra
-            + Cypher.set("n", present.map { properties[$0] }, at: key.count)
+        let values = Cypher.set("n", present.map { properties[$0] }, at: key.count)
+        // Set to null: behind a SET, ArcadeDB does not keep a REMOVE.
+        let mark = returns ? (values.isEmpty ? " SET " : ", ") + "n.\(Self.goneMark) = null" : ""
+        return "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))" + extra + values + mark
     }
 
     /// Gives nodes new keys in place; their relationships stay.
@@ -51,6 +55,9 @@ extension NodeMapping {
     /// Deletes every node of the label. Takes no rows.
     public func truncateStatement() -> String { "MATCH (n:\(Cypher.quoted(label))) DETACH DELETE n" }
 
+    /// How many nodes of the label there are; answered from the server's counts.
+    public func countStatement() -> String { "MATCH (n:\(Cypher.quoted(label))) RETURN count(n)" }
+
     /// Deletes a foreign key's relationship where it leads elsewhere than the row says, or the row says null.
     ///
     /// Row: key…, the target's key… (null: no target). Only the holder's own few relationships are expanded.
@@ -70,6 +77,28 @@ extension NodeMapping {
         "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"
             + " MATCH \(Cypher.node("b", reference.target.label, reference.target.key, at: key.count))"
             + " MERGE (a)" + reference.pattern("", to: "(b)")
+    }
+}
+
+// For transactions that are applied in parts: no node moves, and none goes before all of the transaction is in.
+extension NodeMapping {
+    /// Set on a node whose row has gone in a part of a transaction that is not applied whole yet.
+    static let goneMark = "`_lockstepGone`"
+
+    /// Marks nodes as gone. Row: key….
+    public func markGoneStatement() -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) SET n.\(Self.goneMark) = true"
+    }
+
+    /// Deletes nodes that are marked as gone, with their relationships. Row: key….
+    public func deleteGoneStatement() -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
+            + " WHERE n.\(Self.goneMark) = true DETACH DELETE n"
+    }
+
+    /// Deletes some nodes of the label and returns how many. Takes no rows.
+    public func sweepStatement() -> String {
+        "MATCH (n:\(Cypher.quoted(label))) WITH n LIMIT 1000 DETACH DELETE n RETURN count(*) AS deleted"
     }
 }
 

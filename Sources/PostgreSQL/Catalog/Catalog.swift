@@ -32,6 +32,9 @@ extension Catalog {
         public var primaryKey: [String]?
         /// Unique constraints and plain unique indexes (no expressions, no predicate), without the primary key.
         public var uniqueKeys: [UniqueKey]
+        /// Those of the keys that are checked no sooner than at the transaction's end, if it wants: two rows can have one
+        /// of these for a while.
+        public var deferrableKeys: [[String]] = []
         public var foreignKeys: [ForeignKey]
         public var replicaIdentity: ReplicaIdentity
         public var comment: String?

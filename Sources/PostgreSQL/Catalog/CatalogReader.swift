@@ -80,7 +80,7 @@ extension CatalogReader {
     /// One row for each column of a key; no expressions, no predicate, no INCLUDE columns.
     private static let keysSQL =
         captured + """
-            SELECT t.oid, i.indexrelid, c.relname AS index, i.indisprimary, i.indisreplident, a.attname
+            SELECT t.oid, i.indexrelid, c.relname AS index, i.indisprimary, i.indisreplident, i.indimmediate, a.attname
             FROM captured t
             JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
@@ -203,6 +203,7 @@ extension CatalogReader {
                 guard let first = run.first, let place = try place(first) else { continue }
                 var columns: [String] = []
                 for row in run { columns.append(try text(row, "attname")) }
+                if first["indimmediate"] == "f" { tables[place].deferrableKeys.append(columns) }
                 if first["indisprimary"] == "t" {
                     tables[place].primaryKey = columns
                 } else {

@@ -20,6 +20,9 @@ extension Catalog.Table {
         return (primaryKey.map { [$0] } ?? []) + unique
     }
 
+    /// Two rows can have the same key of these columns for a while.
+    func isDeferrable(_ key: [String]) -> Bool { deferrableKeys.contains { Set($0) == Set(key) } }
+
     /// A row key that the stream carries: the primary key where it can be.
     var usableKey: [String]? { rowKeys.first { identityColumns.isSuperset(of: $0) } }
 

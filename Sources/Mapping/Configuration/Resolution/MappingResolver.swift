@@ -78,9 +78,11 @@ extension MappingResolver {
         checkExcluded(entry, table, mapped: node.key + node.properties)
         let found = key.compactMap(\.self)
         guard found.count == key.count else { return nil }
-        guard checkKey(node.key.map(\.column.value), at: node.keyPosition.position, table) else { return nil }
+        let columns = node.key.map(\.column.value)
+        guard checkKey(columns, at: node.keyPosition.position, table) else { return nil }
         return NodeMapping(
-            table: table.name, labels: node.labels.map(\.value), key: found, properties: properties, references: [])
+            table: table.name, labels: node.labels.map(\.value), key: found, properties: properties, references: [],
+            isKeyDeferrable: table.isDeferrable(columns))
     }
 
     private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
@@ -96,7 +98,9 @@ extension MappingResolver {
             columns.append(column.value)
         }
         guard checkKey(columns, at: join.type.position, table, what: "from and to") else { return nil }
-        return JoinMapping(table: table.name, type: join.type.value, from: from, to: to, properties: properties)
+        return JoinMapping(
+            table: table.name, type: join.type.value, from: from, to: to, properties: properties,
+            isKeyDeferrable: table.isDeferrable(columns))
     }
 
     private mutating func property(_ entry: ColumnEntry, _ table: Catalog.Table) -> PropertyMapping? {
