@@ -32,6 +32,8 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
     public var lsn: LSN?
     /// Transactions in the batch that failed; the culprit is one of them.
     public var transactionCount = 1
+    /// Earlier parts of the transaction may be in the graph.
+    public var isInPart = false
     public var message: String
     /// The graph's own code.
     public var code: String?

@@ -99,7 +99,7 @@ public final class GraphWriter {
         _ cypher: String, _ parameters: [String: BoltValue] = [:], expecting checkpoint: Checkpoint? = nil
     ) throws(ApplyError) -> [[BoltValue]] {
         begin()
-        if let checkpoint { fence(checkpoint.lsn) }
+        if let checkpoint { fence(checkpoint) }
         channel.run(cypher, parameters)
         expected.append(.checkpoint)
         channel.pull()
@@ -137,6 +137,7 @@ public final class GraphWriter {
         var last = start
         while true {
             while sent.count < Self.depth, let batch = queue.take() {
+                if !batch.sweeps.isEmpty { try sweep(batch.sweeps, after: last, progress, abandon) }
                 try send(batch, after: &last)
             }
             if sent.count >= Self.depth { queue.writerIsBusy() }
@@ -164,7 +165,7 @@ public final class GraphWriter {
     private func send(_ batch: EncodedBatch, after last: inout Checkpoint) throws(ApplyError) {
         let before = expected.count
         begin()
-        fence(last.lsn)
+        fence(last)
         for statement in batch.statements {
             if statement.takesRows {
                 channel.run(statement.text, rows: statement.rows, count: statement.rowCount)
@@ -177,8 +178,11 @@ public final class GraphWriter {
         }
         last.changes += Int64(batch.changeCount)
         last.transactions += Int64(batch.transactionCount)
-        last.lsn = batch.end.endLSN
-        last.commitTime = max(last.commitTime, batch.end.commitTime)
+        last.partial = batch.partial
+        if batch.partial == nil {
+            last.lsn = batch.end.endLSN
+            last.commitTime = max(last.commitTime, batch.end.commitTime)
+        }
         channel.run(CheckpointStatement.move, last.parameters(pipeline: pipeline))
         expected.append(.checkpoint)
         channel.pull()
@@ -187,6 +191,33 @@ public final class GraphWriter {
         expected.append(.commit)
         sent.append(Sent(batch: batch, checkpoint: last, answers: expected.count - before))
         try flush()
+    }
+
+    /// Repeats each sweep until nothing is left of it. Everything under way is committed before.
+    private func sweep(
+        _ sweeps: [Sweep], after last: Checkpoint, _ progress: ApplyProgress, _ abandon: StopSignal
+    ) throws(ApplyError) {
+        while !sent.isEmpty {
+            let response = try graph { () throws(BoltError) in
+                try channel.receive(deadline: .after(Self.silenceMax))
+            }
+            try settle(response, progress)
+        }
+        for sweep in sweeps {
+            var isDone = false
+            while !isDone {
+                if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
+                do throws(ApplyError) {
+                    let rows = try transaction(sweep.text, expecting: last)
+                    isDone = rows.first?.first == .integer(0)
+                } catch {
+                    var error = error
+                    error.table = error.table ?? sweep.table
+                    error.isInPart = true
+                    throw error
+                }
+            }
+        }
     }
 
     private func settle(_ response: BoltResponse, _ progress: ApplyProgress) throws(ApplyError) {
@@ -211,12 +242,8 @@ public final class GraphWriter {
         expected.append(.begin)
     }
 
-    private func fence(_ lsn: LSN) {
-        channel.run(
-            CheckpointStatement.fence,
-            [
-                "pipeline": .string(pipeline), "owner": .string(owner), "expected": .string(lsn.description),
-            ])
+    private func fence(_ checkpoint: Checkpoint) {
+        channel.run(CheckpointStatement.fence, checkpoint.fenceParameters(pipeline: pipeline, owner: owner))
         expected.append(.fence)
         channel.pull()
         expected.append(.fence)
@@ -249,6 +276,7 @@ public final class GraphWriter {
                 error.message += " (changes of \(tables.sorted().map(\.description).joined(separator: ", ")))"
             }
             error.transactionCount = batch?.transactionCount ?? 1
+            error.isInPart = batch?.partial != nil
             throw error
         }
     }

@@ -8,7 +8,7 @@ import Testing
 @testable import Apply
 
 /// Changes as the stream would bring them, by text tuples, and what the encoder makes of them.
-private struct Scene {
+struct Scene {
     static let mapping: GraphMapping = {
         func property(_ column: String, _ property: String, _ conversion: ValueConversion) -> PropertyMapping {
             PropertyMapping(column: column, property: property, conversion: conversion, columnType: "")
@@ -106,6 +106,11 @@ private struct Scene {
         let known: [(String, String)] = [
             (node.upsertStatement(properties: [0, 1]), "upsert"),
             (node.upsertStatement(properties: [0]), "upsert-note"),
+            (node.upsertStatement(properties: [0, 1], returns: true), "upsert-back"),
+            (node.upsertStatement(properties: [0], returns: true), "upsert-note-back"),
+            (node.markGoneStatement(), "gone"), (node.deleteGoneStatement(), "delete-gone"),
+            (mapping.nodes[1].upsertStatement(properties: [], returns: true), "customer-back"),
+            (mapping.nodes[1].markGoneStatement(), "gone-customer"),
             (node.moveStatement(), "move"), (node.carryStatement(), "carry"), (node.deleteStatement(), "delete"),
             (node.truncateStatement(), "truncate"),
             (node.staleStatement(reference: node.references[0]), "stale"),

@@ -25,24 +25,42 @@ public final class EncodedStatement {
 // Written by the encoder before it is handed over, only read afterwards.
 extension EncodedStatement: @unchecked Sendable {}
 
-/// What goes to the graph in one transaction: the statements of some PostgreSQL transactions, whole and in order.
+/// A statement that deletes some of what a table has made and returns how many: to be repeated until that is none.
+public struct Sweep: Sendable {
+    public var text: String
+    public var table: QualifiedName
+
+    public init(text: String, table: QualifiedName) {
+        self.text = text
+        self.table = table
+    }
+}
+
+/// What goes to the graph in one transaction: the statements of some PostgreSQL transactions, whole and in order, or of a
+/// part of one that is too large for that.
 public struct EncodedBatch: Sendable {
+    /// To be done before, each round in a graph transaction of its own that leaves the checkpoint where it is.
+    public var sweeps: [Sweep] = []
     public var statements: [EncodedStatement]
     /// Row changes of PostgreSQL in here.
     public var changeCount: Int
     public var transactionCount: Int
     /// Commit LSN of the first transaction; for messages.
     public var firstLSN: LSN?
-    /// The last transaction in here: where the checkpoint goes.
+    /// The last transaction in here: where the checkpoint goes, unless it is there in part only.
     public var end: TransactionEnd
+    /// For a part of ``end``: how far it is applied then.
+    public var partial: PartialTransaction?
 
     public init(
-        statements: [EncodedStatement], changeCount: Int, transactionCount: Int, firstLSN: LSN?, end: TransactionEnd
+        statements: [EncodedStatement], changeCount: Int, transactionCount: Int, firstLSN: LSN?, end: TransactionEnd,
+        partial: PartialTransaction? = nil
     ) {
         self.statements = statements
         self.changeCount = changeCount
         self.transactionCount = transactionCount
         self.firstLSN = firstLSN
         self.end = end
+        self.partial = partial
     }
 }

@@ -11,6 +11,8 @@ internal import PostgreSQL
 public final class BatchEncoder {
     private let mapping: GraphMapping
     private let part: TableProgram.Part
+    private let keepsNodes: Bool
+    private let truncations: [QualifiedName: Int]
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
     private var programs: [TableProgram] = []
@@ -26,12 +28,25 @@ public final class BatchEncoder {
     public init(mapping: GraphMapping, part: TableProgram.Part = .all) {
         self.mapping = mapping
         self.part = part
+        keepsNodes = false
+        truncations = [:]
+    }
+
+    /// For one pass over a transaction that is applied in parts, whose truncations are done.
+    public init(mapping: GraphMapping, pass part: TableProgram.Part, of survey: TransactionSurvey) {
+        self.mapping = mapping
+        self.part = part
+        keepsNodes = true
+        truncations = survey.truncations
     }
 
     /// Encodes the changes of `range`.
     ///
+    /// - Parameter position: Of a transaction that is applied in parts: its changes before these.
     /// - Throws: ``ApplyError`` with table and LSN; the encoder is then unusable.
-    public func encode(_ buffer: ChangeBuffer, _ range: Range<Int>) throws(ApplyError) -> [EncodedStatement] {
+    public func encode(
+        _ buffer: ChangeBuffer, _ range: Range<Int>, position: Int = 0
+    ) throws(ApplyError) -> [EncodedStatement] {
         // Taken out for the length of the call: arrays in a class would be checked for exclusive access each time.
         var fields = buffer.fields
         buffer.fields = []
@@ -42,7 +57,7 @@ public final class BatchEncoder {
             while current < range.upperBound {
                 let change = buffer.changes[current]
                 let index = try program(of: Int(change.relation), in: buffer)
-                if index >= 0 {
+                if index >= 0, !isTruncated(index, position + current - range.lowerBound) {
                     try unsafe take(change, program: index, &fields, bytes.span.bytes)
                 }
                 current += 1
@@ -57,10 +72,17 @@ public final class BatchEncoder {
         return statements
     }
 
+    /// A later truncation of its table makes a change void.
+    private func isTruncated(_ program: Int32, _ position: Int) -> Bool {
+        guard !truncations.isEmpty, let end = truncations[programs[Int(program)].table] else { return false }
+        return position < end
+    }
+
     private func program(of relation: Int, in buffer: ChangeBuffer) throws(ApplyError) -> Int32 {
         while programOfRelation.count <= relation {
             let next = buffer.relations[programOfRelation.count]
-            guard let program = try TableProgram.make(for: next, mapping: mapping, part: part) else {
+            guard let program = try TableProgram.make(for: next, mapping: mapping, part: part, keepsNodes: keepsNodes)
+            else {
                 programOfRelation.append(-1)
                 continue
             }
@@ -237,7 +259,7 @@ public final class BatchEncoder {
 
     private static func bit(_ reference: Int) -> UInt64 { 1 << UInt64(min(reference, 63)) }
 
-    private static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
+    static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
         if b.kind == .unchanged { return true }
         guard a.kind == b.kind, a.length == b.length else { return false }
         for index in 0..<Int(a.length)
@@ -261,10 +283,7 @@ public final class BatchEncoder {
                 try writeRow(entity, fields, bytes)
                 try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
             } else if entity.existed, !entity.isTakenAlong {
-                let target = writer.delete(Int(entity.program))
-                target.rows.appendListHeader(programs[Int(entity.program)].key.count)
-                entities.appendKey(of: entity, to: &target.rows)
-                target.rowCount += 1
+                writeDelete(entity)
             }
         }
         statements.append(contentsOf: writer.takeStatements())
@@ -282,7 +301,7 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
-        } else if !entity.existed, !entities[origin].isPresent {
+        } else if !keepsNodes, !entity.existed, !entities[origin].isPresent {
             // The old place is empty and the new one was: the node itself goes, with relationships and all.
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
@@ -291,6 +310,25 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             writeMove(from: entities[origin], to: entity, into: writer.carry(Int(entity.program)))
         }
+    }
+
+    private func writeDelete(_ entity: Entity) {
+        let program = programs[Int(entity.program)]
+        if program.part == .relationships, !program.isJoin {
+            // Its node is deleted later, or taken by another row: that begins without relationships of its own.
+            for (index, columns) in program.references.enumerated() {
+                let target = writer.stale(Int(entity.program), reference: index)
+                target.rows.appendListHeader(program.key.count + columns.count)
+                entities.appendKey(of: entity, to: &target.rows)
+                for _ in columns { target.rows.appendNull() }
+                target.rowCount += 1
+            }
+            return
+        }
+        let target = writer.delete(Int(entity.program))
+        target.rows.appendListHeader(program.key.count)
+        entities.appendKey(of: entity, to: &target.rows)
+        target.rowCount += 1
     }
 
     private func writeMove(from: Entity, to: Entity, into target: EncodedStatement) {
@@ -340,11 +378,13 @@ public final class BatchEncoder {
                 case .text, .binary: break
                 }
             }
-            if unchanged == columns.count { continue }
+            // Its node has the relationship, unless the row has come to another's.
+            let isNodeOwn = hasStayed || (entity.origin >= 0 && entities[Int(entity.origin)].isTakenAlong)
+            if unchanged == columns.count, isNodeOwn { continue }
             guard isNull || unchanged == 0 else {
                 throw ApplyError(
                     .protocolViolation, table: program.table,
-                    "a foreign key came with only a part of its columns, because \"\(columns[0].name)\" or one beside "
+                    "a foreign key came without all of its columns, because \"\(columns[0].name)\" or one beside "
                         + "it is stored out of line and was not changed. "
                         + "ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it.")
             }

@@ -101,13 +101,13 @@ struct SegmentWriter {
 
     mutating func delete(_ program: Int) -> EncodedStatement {
         let phase: Phase = programs[program].isJoin ? .joinDelete : .nodeDelete
-        return open(outputs[program].delete, phase, program) { $0.shape.deleteText }
+        return open(outputs[program].delete, phase, program) { $0.deleteText }
     }
 
     private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {
         let present = program.properties.indices.filter { !absent.contains($0) }
         return switch program.shape {
-        case .node(let node, _): node.upsertStatement(properties: present)
+        case .node(let node, _): node.upsertStatement(properties: present, returns: program.keepsNodes)
         case .join(let join): join.upsertStatement(properties: present)
         }
     }
@@ -125,6 +125,17 @@ struct SegmentWriter {
     }
 }
 
+extension TableProgram {
+    fileprivate var deleteText: String {
+        switch shape {
+        case .node(let node, _):
+            !keepsNodes
+                ? node.deleteStatement() : part == .nodes ? node.markGoneStatement() : node.deleteGoneStatement()
+        case .join(let join): join.deleteStatement()
+        }
+    }
+}
+
 extension TableProgram.Shape {
     fileprivate var node: NodeMapping? {
         if case .node(let node, _) = self { node } else { nil }
@@ -134,13 +145,6 @@ extension TableProgram.Shape {
         switch self {
         case .node(let node, _): node.moveStatement()
         case .join(let join): join.moveStatement()
-        }
-    }
-
-    fileprivate var deleteText: String {
-        switch self {
-        case .node(let node, _): node.deleteStatement()
-        case .join(let join): join.deleteStatement()
         }
     }
 

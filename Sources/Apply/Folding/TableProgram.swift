@@ -23,6 +23,8 @@ public final class TableProgram {
         case nodes
         /// Relationships between nodes that are there: the second pass.
         case relationships
+        /// The deletion of nodes whose rows have gone: the last pass of a transaction that is applied in parts.
+        case departures
     }
 
     enum Shape {
@@ -43,41 +45,46 @@ public final class TableProgram {
         if case .node(_, let references) = shape { references } else { [] }
     }
 
+    let part: Part
+    /// Nodes stay where they are, and those whose rows go are only marked, until the departures.
+    let keepsNodes: Bool
+
     var isJoin: Bool { if case .join = shape { true } else { false } }
 
     /// The program for a relation, or nil where the mapping does not have the table.
     ///
     /// - Throws: ``ApplyError`` of kind `schemaChanged` when the relation lacks a column that the mapping names.
     public static func make(
-        for relation: Relation, mapping: GraphMapping, part: Part = .all
+        for relation: Relation, mapping: GraphMapping, part: Part = .all, keepsNodes: Bool = false
     ) throws(ApplyError) -> TableProgram? {
         if let index = mapping.nodes.firstIndex(where: { $0.table == relation.name }) {
             let node = mapping.nodes[index]
             let key = try columns(node.key, in: relation)
-            let properties = part == .relationships ? [] : try columns(node.properties, in: relation)
+            let writesRows = part == .all || part == .nodes
+            let properties = writesRows ? try columns(node.properties, in: relation) : []
             var references: [[ColumnProgram]] = []
-            if part != .nodes {
+            if part == .all || part == .relationships {
                 for reference in node.references {
                     references.append(try columns(reference.target.key, in: relation))
                 }
             }
             return TableProgram(
-                relation, .node(node, references: references), key, properties, tableIndex: index,
-                writesRows: part != .relationships)
+                relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
+                writesRows: writesRows, keepsNodes: keepsNodes)
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
-            guard part != .nodes else { return nil }
+            guard part == .all || part == .relationships else { return nil }
             let join = mapping.joins[index]
             return TableProgram(
                 relation, .join(join), try columns(join.key, in: relation), try columns(join.properties, in: relation),
-                tableIndex: mapping.nodes.count + index, writesRows: true)
+                tableIndex: mapping.nodes.count + index, part: part, writesRows: true, keepsNodes: keepsNodes)
         }
         return nil
     }
 
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        writesRows: Bool
+        part: Part, writesRows: Bool, keepsNodes: Bool
     ) {
         table = relation.name
         self.shape = shape
@@ -85,7 +92,9 @@ public final class TableProgram {
         self.key = key
         self.properties = properties
         self.tableIndex = tableIndex
+        self.part = part
         self.writesRows = writesRows
+        self.keepsNodes = keepsNodes
     }
 
     private static func columns(
