@@ -40,7 +40,8 @@ struct CaptureDrain {
         let file = try Source.mappingFile(source: url, graph: "bolt://127.0.0.1:1", slot: slot, catalog: catalog)
         let encoder = BatchEncoder(mapping: try file.resolve(against: catalog))
         let stream = try ReplicationStream(
-            configuration, slot: slot, publication: Source.publication, from: .zero, binary: true, stop: StopSignal())
+            configuration, slot: slot, publication: Source.publication, from: .zero, binary: true,
+            spool: SourceSettings.standardSpool, stop: StopSignal())
         let outcome = try drain(stream, encoder)
         stream.finish()
         print(String(decoding: try JSONEncoder().encode(outcome), as: UTF8.self))
@@ -57,6 +58,12 @@ struct CaptureDrain {
                 if buffer.changes.count >= 2 * limits.rows || buffer.bytes.count >= 2 * limits.bytes {
                     try encode(buffer, encoder, &outcome)
                 }
+            case .spooled:
+                guard let spooled = stream.spooled else { break }
+                while try !stream.replay(spooled, into: buffer, rows: limits.rows, bytes: limits.bytes) {
+                    try encode(buffer, encoder, &outcome)
+                }
+                fallthrough
             case .transaction:
                 let isLast = buffer.transactions.last.map { $0.commitLSN >= end } ?? false
                 if isLast || buffer.changes.count >= limits.rows || buffer.bytes.count >= limits.bytes {

@@ -29,6 +29,8 @@ public struct CaptureError: Error, Sendable {
         /// The exported snapshot has ended with the connection that held it.
         case snapshotGone
         case tableMissing
+        /// A transaction could not be kept on disk until its end.
+        case spool
     }
 
     public var kind: Kind
@@ -59,7 +61,7 @@ public struct CaptureError: Error, Sendable {
         case .postgres: postgres?.isTransient ?? false
         case .streamEnded, .slotActive: true
         case .protocolViolation, .stopped, .slotMissing, .slotExists, .slotForeign, .slotLost, .noFreeSlot,
-            .publicationMissing, .walLevel, .snapshotGone, .tableMissing:
+            .publicationMissing, .walLevel, .snapshotGone, .tableMissing, .spool:
             false
         }
     }
@@ -189,6 +191,14 @@ extension CaptureError {
             PostgreSQL at \(error.server): snapshot \(snapshot) is gone: the connection that exported it has \
             ended. Start the load again
             """, postgres: error)
+    }
+}
+
+extension CaptureError {
+    static func spool(_ failure: SpoolFile.Failure, folder: String, xid: UInt32, lsn: LSN?) -> Self {
+        Self(
+            .spool, "spool folder \(folder): cannot \(failure.operation) for transaction \(xid): \(failure.reason)",
+            lsn: lsn)
     }
 }
 

@@ -111,6 +111,11 @@ extension PipelineError {
             self.init(
                 "wal_level is not logical", error.description,
                 remedy: "ALTER SYSTEM SET wal_level = 'logical'; and restart PostgreSQL.")
+        case .spool:
+            self.init(
+                "a transaction cannot be kept until its end", error.description,
+                remedy: "See that the folder is there, can be written, and has room for the largest transaction "
+                    + "(source.spool in the mapping names it), and start again. Nothing was lost.")
         case .snapshotGone:
             self.init("the snapshot has ended", error.description, disposition: .retry)
         }
@@ -144,7 +149,10 @@ extension PipelineError {
     }
 
     public init(_ error: ApplyError) {
-        let goOn = "Nothing was lost and nothing of the transaction was written: the checkpoint has not moved. "
+        let goOn =
+            error.isInPart
+            ? "Nothing was lost: the graph holds a part of the transaction, and the checkpoint says how much. "
+            : "Nothing was lost and nothing of the transaction was written: the checkpoint has not moved. "
         switch error.kind {
         case .graphUnavailable where error.code?.hasSuffix(".DeadlockDetected") == true:
             self.init("another transaction was in the way", error.description, disposition: .retrySoon)

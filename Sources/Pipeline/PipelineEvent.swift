@@ -13,6 +13,8 @@ public enum PipelineEvent: Sendable {
     case snapshotFinished(rows: Int64, seconds: Double)
     case streaming(from: LSN, binary: Bool)
     case progress(Checkpoint)
+    /// A transaction is applied in parts; the graph is between two states until it is whole.
+    case largeTransaction(at: LSN, changes: Int, continuing: PartialTransaction?)
     case retrying(PipelineError, seconds: Double)
     case warning(String)
     case stopped(Checkpoint?)

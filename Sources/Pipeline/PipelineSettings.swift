@@ -13,6 +13,8 @@ public struct PipelineSettings: Sendable {
     public var slot: String
     public var publication: String
     public var limits = BatchLimits()
+    /// For transactions that are streamed while they run; nothing stays there.
+    public var spoolFolder = SourceSettings.standardSpool
     /// Tables that the first read reads at a time.
     public var snapshotReaders = 4
     /// Told of each checkpoint that the graph acknowledged, on the thread that writes to it; for measurements.
@@ -41,7 +43,11 @@ public struct PipelineSettings: Sendable {
         publication = file.source.publication
         limits.rows = file.batch.rows
         limits.bytes = file.batch.bytes
+        limits.wholeRows = file.batch.wholeRows
+        limits.wholeBytes = file.batch.wholeBytes
+        spoolFolder = file.source.spool
     }
+
     /// How to reach the graph.
     static func graph(_ settings: GraphSettings) -> BoltConfiguration {
         var graph = settings.configuration

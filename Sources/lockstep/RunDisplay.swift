@@ -11,7 +11,7 @@ final class RunDisplay: Sendable {
         var hasMovingLine = false
         var lastBar = MonotonicTime(nanoseconds: 0)
         var snapshotBegan = MonotonicTime.now
-        var last: (changes: Int64, transactions: Int64, at: MonotonicTime)?
+        var last: (checkpoint: Checkpoint, at: MonotonicTime)?
         var shownLSN = ""
     }
 
@@ -36,6 +36,9 @@ final class RunDisplay: Sendable {
                 state.last = nil
                 line(&state, "streaming", "from=\(lsn) format=\(binary ? "binary" : "text")")
             case .progress(let checkpoint): progress(&state, checkpoint)
+            case .largeTransaction(let lsn, let changes, let partial):
+                let from = partial.map { " from=\(Self.text($0))" } ?? ""
+                line(&state, "large transaction", "lsn=\(lsn) changes=\(changes), applied in parts" + from)
             case .retrying(let error, let seconds):
                 line(&state, "retrying in \(Self.fixed(seconds, 1)) s", error.description, always: true)
             case .warning(let text): line(&state, "warning", text, always: true)
@@ -70,16 +73,18 @@ final class RunDisplay: Sendable {
 
     private func progress(_ state: inout State, _ checkpoint: Checkpoint) {
         let now = MonotonicTime.now
-        defer { state.last = (checkpoint.changes, checkpoint.transactions, now) }
-        guard !isQuiet, let last = state.last else { return }
-        let seconds = max(0.001, (now - last.at) / .seconds(1))
+        defer { state.last = (checkpoint, now) }
+        guard !isQuiet, let (last, at) = state.last else { return }
+        let seconds = max(0.001, (now - at) / .seconds(1))
         let rows = Double(checkpoint.changes - last.changes) / seconds
         let transactions = Double(checkpoint.transactions - last.transactions) / seconds
+        let partial = checkpoint.partial.map { " partial=\(Self.text($0))" } ?? ""
         let text =
             "checkpoint=\(checkpoint.lsn) rows/s=\(Int(rows)) tx/s=\(Int(transactions)) rows=\(checkpoint.changes)"
+            + partial
         if isTerminal {
             moving(&state, text)
-        } else if checkpoint.changes != last.changes {
+        } else if checkpoint.changes != last.changes || checkpoint.partial != last.partial {
             Terminal.error("lockstep: progress: " + text)
         }
     }
@@ -94,6 +99,8 @@ final class RunDisplay: Sendable {
         Terminal.errorRaw("\r\u{1B}[K")
         state.hasMovingLine = false
     }
+
+    static func text(_ partial: PartialTransaction) -> String { "\(partial.pass.rawValue):\(partial.changes)" }
 
     static func fixed(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0

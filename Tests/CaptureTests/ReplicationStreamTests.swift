@@ -151,7 +151,7 @@ struct ReplicationStreamTests {
             let url = PostgresServer.current.url(database: source.name) + "?options=-c%20wal_sender_timeout%3D500ms"
             let stream = try ReplicationStream(
                 try PostgresConfiguration(url), slot: source.slot, publication: Source.publication, from: .zero,
-                binary: false, stop: StopSignal())
+                binary: false, spool: Source.spool, stop: StopSignal())
             let buffer = ChangeBuffer()
             let end = MonotonicTime.after(.milliseconds(1600))
             var keepalives = 0
@@ -323,7 +323,7 @@ struct ReplicationStreamTests {
                 let error = #expect(throws: CaptureError.self) {
                     try ReplicationStream(
                         ours.configuration, slot: theirs.slot, publication: Source.publication, from: .zero,
-                        binary: false, stop: StopSignal())
+                        binary: false, spool: Source.spool, stop: StopSignal())
                 }
                 #expect(error?.kind == .slotForeign)
             }
@@ -338,7 +338,7 @@ struct ReplicationStreamTests {
             let error = #expect(throws: CaptureError.self) {
                 try ReplicationStream(
                     try PostgresConfiguration(url), slot: source.slot, publication: Source.publication, from: .zero,
-                    binary: false, stop: StopSignal())
+                    binary: false, spool: Source.spool, stop: StopSignal())
             }
             #expect(error?.postgres?.kind == .privilege)
             try source.admin.execute("DROP ROLE nobody_special")
@@ -371,7 +371,8 @@ struct ReplicationStreamTests {
                 _ = try admin.query("SELECT pg_create_logical_replication_slot('s', 'pgoutput')")
             }
             let stream = try ReplicationStream(
-                configuration, slot: "s", publication: "p", from: .zero, binary: true, stop: StopSignal())
+                configuration, slot: "s", publication: "p", from: .zero, binary: true, spool: Source.spool,
+                stop: StopSignal())
             try admin.execute("INSERT INTO t VALUES (\(kill ? 1 : 2))")
             let buffer = ChangeBuffer()
             try stream.receive(transactions: 1, into: buffer)
@@ -383,7 +384,8 @@ struct ReplicationStreamTests {
             try await end
             let refused = #expect(throws: CaptureError.self) {
                 try ReplicationStream(
-                    configuration, slot: "s", publication: "p", from: .zero, binary: true, stop: StopSignal())
+                    configuration, slot: "s", publication: "p", from: .zero, binary: true, spool: Source.spool,
+                    stop: StopSignal())
             }
             #expect(refused?.isTransient == true, "\(String(describing: refused))")
             try await server.start()
@@ -406,7 +408,8 @@ struct ReplicationStreamTests {
         #expect(try #require(try ReplicationSlots.find("s", admin)).isLost)
         let error = #expect(throws: CaptureError.self) {
             try ReplicationStream(
-                configuration, slot: "s", publication: "p", from: .zero, binary: true, stop: StopSignal())
+                configuration, slot: "s", publication: "p", from: .zero, binary: true, spool: Source.spool,
+                stop: StopSignal())
         }
         #expect(error?.kind == .slotLost)
         #expect(error?.isTransient == false)

@@ -13,6 +13,8 @@ struct Source {
     /// Every character that has to be quoted somewhere on its way.
     static let publication = "all, of \"it\"; isn't it"
 
+    static let spool = "/var/tmp"
+
     let name: String
     let configuration: PostgresConfiguration
     let admin: PostgresConnection
@@ -60,7 +62,8 @@ struct Source {
         stop: StopSignal = StopSignal()
     ) throws(CaptureError) -> ReplicationStream {
         try ReplicationStream(
-            configuration, slot: slot, publication: publication, from: start, binary: binary, stop: stop)
+            configuration, slot: slot, publication: publication, from: start, binary: binary,
+            spool: Self.spool, stop: stop)
     }
 
     /// What `pg_replication_slots` says of the slot.
@@ -68,11 +71,15 @@ struct Source {
 }
 
 extension ReplicationStream {
-    /// Receives until `isDone`, looked at after each message.
+    /// Receives until `isDone`, looked at after each message. A transaction that was streamed while it ran is read back.
     func receive(into buffer: ChangeBuffer, until isDone: (Received) throws -> Bool) throws {
         let deadline = MonotonicTime.after(.seconds(30))
         while true {
-            let received = try receive(into: buffer)
+            var received = try receive(into: buffer)
+            if received == .spooled, let spooled {
+                #expect(try replay(spooled, into: buffer))
+                received = .transaction
+            }
             if received != .nothing, try isDone(received) { return }
             if received == .nothing { try wait(wakeups: [], deadline: deadline) }
             guard MonotonicTime.now < deadline else {

@@ -16,11 +16,21 @@ struct `A backlog of changes` {
 
     @Test(arguments: GraphServer.kinds)
     func `comes out right in one batch`(kind: GraphServer.Kind) async throws {
+        try await Self.bringIn(kind)
+    }
+
+    @Test(arguments: GraphServer.kinds, [1, 3])
+    func `comes out right with each transaction cut to pieces`(kind: GraphServer.Kind, rows: Int) async throws {
+        try await Self.bringIn(kind, inParts: rows)
+    }
+
+    private static func bringIn(_ kind: GraphServer.Kind, inParts rows: Int? = nil) async throws {
         try await Project.on(kind, "backlog") { project in
             for (number, scenario) in Self.scenarios.enumerated() {
                 try await project.sql("CREATE SCHEMA s\(number); SET search_path = s\(number); " + scenario.schema)
             }
             try await project.propose()
+            if let rows { try project.applyInParts(of: rows, above: 1) }
             try await project.whileRunning { _ in try await project.settle() }
             for (number, scenario) in Self.scenarios.enumerated() {
                 // ArcadeDB keeps moments in 64-bit nanoseconds: the years 1677 to 2262.
@@ -29,15 +39,17 @@ struct `A backlog of changes` {
                     ? scenario.changes.replacing(/'[^']*(?:BC|294276[^']*)'/, with: "'2024-05-06'") : scenario.changes
                 try await project.sql("SET search_path = s\(number); COMMIT; " + changes)
             }
-            try await project.whileRunning { _ in
+            try await project.whileRunning { running in
                 try await project.settle()
                 try await project.expectEqual(
                     Self.scenarios.enumerated().map { "s\($0): \($1.name)" }.joined(separator: "\n"))
+                #expect(running.log.contains("in parts") == (rows != nil), "\(running.log.suffix(2000))")
+                if rows != nil { try await project.expectNoTraceOfParts() }
             }
         }
     }
 
-    private static let shop = """
+    static let shop = """
         CREATE TABLE customer (id int PRIMARY KEY, name text);
         CREATE TABLE purchase (
             id int PRIMARY KEY, note text, buyer int REFERENCES customer ON UPDATE CASCADE ON DELETE SET NULL,
@@ -46,7 +58,7 @@ struct `A backlog of changes` {
         INSERT INTO purchase SELECT i, 'p' || i, i, i % 9 + 1 FROM generate_series(1, 9) i;
         """
 
-    private static let tags = """
+    static let tags = """
         CREATE TABLE item (id int PRIMARY KEY, name text);
         CREATE TABLE tag (id int PRIMARY KEY, name text);
         CREATE TABLE item_tag (

@@ -16,6 +16,16 @@ public enum PgOutputEvent: Sendable, Equatable {
     case message
     /// A type or an origin: checked and passed over.
     case other
+    /// A piece of a transaction that has not ended yet begins.
+    case streamStart(xid: UInt32)
+    /// A message inside such a piece, of that transaction or the subtransaction `xid`: not decoded, but to be kept until
+    /// the transaction has committed, and then decoded ``PgOutputDecoder/replaying(_:_:)``.
+    case streamed(xid: UInt32)
+    case streamStop
+    /// The streamed transaction ``PgOutputDecoder/streamedCommit`` has committed.
+    case streamCommit
+    /// What was kept of `subxid` does not count; where that is `xid` itself, nothing of the transaction does.
+    case streamAbort(xid: UInt32, subxid: UInt32)
 }
 
 /// What `pg_logical_emit_message` wrote.
@@ -34,7 +44,7 @@ public struct LogicalMessage: Sendable, Equatable {
     }
 }
 
-/// Turns pgoutput messages, protocol version 1, into changes. Pure: bytes in, changes out.
+/// Turns pgoutput messages, protocol versions 1 to 4, into changes. Pure: bytes in, changes out.
 ///
 /// All integers are big endian; `text` ends with a zero byte.
 ///
@@ -52,6 +62,8 @@ public struct LogicalMessage: Sendable, Equatable {
 /// | `M` | message | flags u8 (1 transactional), LSN u64, prefix text, length u32, content |
 /// | | tuple | n u16, n × (`n` null, `u` unchanged, `t` text or `b` binary: length u32, bytes) |
 ///
+/// What version 2 adds, for transactions that are streamed while they run, is in `PgOutputDecoder+Streaming.swift`.
+///
 /// A change's bytes are copied once, into the buffer's arena, and its columns are offsets there; nothing is allocated
 /// for it once the buffer has grown. When a message is refused, the buffer is as it was before it.
 ///
@@ -59,10 +71,14 @@ public struct LogicalMessage: Sendable, Equatable {
 public struct PgOutputDecoder {
     /// The last message of kind `.message`.
     public private(set) var logicalMessage: LogicalMessage?
-    /// Between a begin and its commit.
-    public var isInTransaction: Bool { transaction != nil }
+    /// The last commit of a streamed transaction; it holds no changes.
+    public internal(set) var streamedCommit: TransactionEnd?
+    /// Between a begin and its commit, or inside a piece of a streamed transaction.
+    public var isInTransaction: Bool { transaction != nil || streamedXID != nil }
 
-    private var transaction: (xid: UInt32, commitLSN: LSN)?
+    var transaction: (xid: UInt32, commitLSN: LSN)?
+    /// Inside a piece of this transaction.
+    var streamedXID: UInt32?
     private var relations = RelationTable()
 
     public init() {}
@@ -76,6 +92,7 @@ public struct PgOutputDecoder {
     ) throws(PgOutputError) -> PgOutputEvent {
         guard message.byteCount > 0 else { throw PgOutputError(.truncated, messageType: 0, offset: 0) }
         let type = unsafe message.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
+        if streamedXID != nil { return try streamed(MessageReader(message, type: type), type: type) }
         switch type {
         case UInt8(ascii: "I"), UInt8(ascii: "U"), UInt8(ascii: "D"):
             try change(message, type: type, into: buffer)
@@ -97,6 +114,10 @@ public struct PgOutputDecoder {
         case UInt8(ascii: "M"): return try logicalMessage(&reader)
         case UInt8(ascii: "Y"): return try typeName(&reader)
         case UInt8(ascii: "O"): return try origin(&reader)
+        case UInt8(ascii: "S"): return try streamStart(&reader)
+        case UInt8(ascii: "c"): return try streamCommit(&reader)
+        case UInt8(ascii: "A"): return try streamAbort(&reader)
+        case UInt8(ascii: "E"): throw reader.error(.order)
         default: throw reader.error(.unknownMessage)
         }
     }
@@ -205,7 +226,7 @@ extension PgOutputDecoder {
         return .other
     }
 
-    private func origin(_ reader: inout MessageReader) throws(PgOutputError) -> PgOutputEvent {
+    func origin(_ reader: inout MessageReader) throws(PgOutputError) -> PgOutputEvent {
         _ = try reader.lsn()
         _ = try reader.string()
         try reader.end()

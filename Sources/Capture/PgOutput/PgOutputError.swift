@@ -9,7 +9,7 @@ public struct PgOutputError: Error, Sendable, Equatable {
         case truncated
         /// The message goes on where it has to end.
         case trailingBytes
-        /// A message type that protocol version 1 does not have.
+        /// A message type that the protocol does not have, or not here.
         case unknownMessage
         /// A marker inside the message that the protocol does not have.
         case unknownMarker

@@ -32,6 +32,8 @@ public final class ReplicationStream {
         case message
         /// The server has sent everything that committed before `walEnd`.
         case keepalive(walEnd: LSN)
+        /// A transaction that was streamed while it ran has committed; it is in ``ReplicationStream/spooled``.
+        case spooled
     }
 
     /// The newest position that the server has named. Outside a transaction, everything that committed before it has
@@ -41,7 +43,9 @@ public final class ReplicationStream {
     public private(set) var lastServerTime: Int64 = 0
     /// What the slot was last told to keep nothing before.
     public var confirmed: LSN { status.flushed }
-    /// A transaction has been received in part.
+    /// The last transaction that was streamed and has committed, until its owner lets go of it.
+    public var spooled: SpooledTransaction?
+    /// A transaction, or a piece of a streamed one, has been received in part.
     public var isInTransaction: Bool { decoder.isInTransaction }
     public var logicalMessage: LogicalMessage? { decoder.logicalMessage }
 
@@ -49,11 +53,14 @@ public final class ReplicationStream {
     private let slot: String
     private let publication: String
     private var decoder = PgOutputDecoder()
+    private let streamed: StreamedTransactions
     private var status = StandbyStatus()
     private var hasUnsentOutput = false
     private var pace = StreamPace()
     /// How long a fast stream may gather messages; less than anybody notices.
     private static let rest: Duration = .microseconds(200)
+    /// Where transactions that are larger than this in the server's memory wait for their end: it streams them then.
+    private static let serverMemoryKilobytes = 16 << 10
 
     /// Connects and starts to stream.
     ///
@@ -61,14 +68,16 @@ public final class ReplicationStream {
     ///   - start: Transactions that ended before it are not sent; where the slot has confirmed more, that counts.
     ///   - binary: Values of types that have one come in their binary form (PostgreSQL 14 and later).
     ///   - messages: What `pg_logical_emit_message` writes comes too (PostgreSQL 14 and later).
+    ///   - spool: A folder for transactions that are streamed while they run (PostgreSQL 14 and later), until they end.
     ///   - stop: Ends the connecting, and wakes a wait.
     /// - Throws: The kinds about slots, publications and `wal_level`, each with its remedy.
     public init(
         _ configuration: PostgresConfiguration, slot: String, publication: String, from start: LSN, binary: Bool,
-        messages: Bool = true, stop: StopSignal
+        messages: Bool = true, spool: String, stop: StopSignal
     ) throws(CaptureError) {
         self.slot = slot
         self.publication = publication
+        streamed = StreamedTransactions(folder: spool)
         lastServerPosition = start
         connection = try capturing { () throws(PostgresError) in
             try PostgresConnection(configuration, replication: true, stop: stop)
@@ -78,18 +87,32 @@ public final class ReplicationStream {
             slot: slot, publication: publication, start: start, binary: binary, messages: messages,
             serverVersion: connection.serverVersion)
         try capturing({ CaptureError($0, slot: slot, publication: publication, lsn: start) }) {
-            () throws(PostgresError) in try connection.startCopy(command)
+            () throws(PostgresError) in
+            try boundServerMemory()
+            try connection.startCopy(command)
         }
+    }
+
+    /// What a transaction may hold in the server's memory before it is streamed; what is set lower there stays.
+    private func boundServerMemory() throws(PostgresError) {
+        guard connection.serverVersion >= 140_000 else { return }
+        try connection.execute(
+            """
+            SELECT pg_catalog.set_config(name, least(setting::pg_catalog.int8, \(Self.serverMemoryKilobytes))::text, false)
+            FROM pg_catalog.pg_settings WHERE name = 'logical_decoding_work_mem'
+            """)
     }
 
     static func command(
         slot: String, publication: String, start: LSN, binary: Bool, messages: Bool, serverVersion: Int
     ) -> String {
+        let version = serverVersion >= 160_000 ? 4 : serverVersion >= 140_000 ? 2 : 1
         var options = [
-            "\"proto_version\" '1'",
+            "\"proto_version\" '\(version)'",
             "\"publication_names\" \(QualifiedName.literal(QualifiedName.quoted(publication)))",
         ]
         if serverVersion >= 140_000 {
+            options.append("\"streaming\" '\(serverVersion >= 160_000 ? "parallel" : "on")'")
             options.append("\"binary\" '\(binary)'")
             options.append("\"messages\" '\(messages)'")
         }
@@ -193,7 +216,55 @@ extension ReplicationStream {
         case .relation(let index): return .relation(index)
         case .message: return .message
         case .begin, .other: return .other
+        default: return try streamed(event, payload)
         }
+    }
+
+    private func streamed(_ event: PgOutputEvent, _ payload: RawSpan) throws(CaptureError) -> Received {
+        switch event {
+        case .streamStart(let xid): try streamed.start(xid)
+        case .streamed(let xid): try streamed.append(payload, subxid: xid)
+        case .streamStop: try streamed.stop()
+        case .streamAbort(let xid, let subxid): try streamed.abort(xid, subxid: subxid)
+        case .streamCommit:
+            guard let end = decoder.streamedCommit else { return .other }
+            advance(to: end.endLSN)
+            spooled = streamed.commit(end)
+            return .spooled
+        default: break
+        }
+        return .other
+    }
+
+    /// Reads changes of a spooled transaction into `buffer`, from where the last replay of it ended. Behind the last one
+    /// its end is appended, too.
+    ///
+    /// To be called between two calls of ``receive(into:)``, outside of a transaction, and with the same buffer.
+    ///
+    /// - Parameters:
+    ///   - rows: Ends when the buffer has this many changes;
+    ///   - bytes: or this many bytes.
+    /// - Returns: True at the transaction's end.
+    public func replay(
+        _ transaction: SpooledTransaction, into buffer: ChangeBuffer, rows: Int = .max, bytes: Int = .max
+    ) throws(CaptureError) -> Bool {
+        var hasMore = true
+        try decoder.replaying(transaction.end) { decoder throws(CaptureError) in
+            while hasMore, buffer.changes.count < rows, buffer.bytes.count < bytes {
+                hasMore = try transaction.withNext { message throws(CaptureError) in
+                    do throws(PgOutputError) {
+                        _ = try decoder.decode(message, into: buffer)
+                    } catch {
+                        throw undecodable(error, at: transaction.end.commitLSN, relations: buffer.relations)
+                    }
+                }
+            }
+        }
+        guard !hasMore else { return false }
+        var end = transaction.end
+        end.changeCount = buffer.changes.count
+        buffer.transactions.append(end)
+        return true
     }
 
     /// The caller has checked that there are 8 bytes.

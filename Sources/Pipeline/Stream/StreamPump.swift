@@ -12,6 +12,10 @@ public struct BatchLimits: Sendable {
     public var rows = 5000
     /// Or this many bytes of tuples.
     public var bytes = 4 << 20
+    /// A transaction of more row changes than this goes into the graph in parts, of ``rows`` and ``bytes`` each.
+    public var wholeRows = 50_000
+    /// Or of more bytes.
+    public var wholeBytes = 64 << 20
     /// So many PostgreSQL transactions go in a graph transaction of their own each, to find one that the graph refuses.
     public var isolatedTransactions = 0
 
@@ -21,11 +25,13 @@ public struct BatchLimits: Sendable {
 /// The capture thread's loop: reads the stream, groups transactions into batches, hands them over, and confirms to
 /// PostgreSQL what the graph has acknowledged.
 ///
+/// A transaction that is too large for one graph transaction is another story, in `StreamPump+Parts.swift`.
+///
 /// Natural batching: while the writer waits, what is there goes at once; while it is busy, the batch grows. When the
 /// batch is full and there is no room, the stream is not read, and only standby status goes on.
 struct StreamPump {
     /// Offsets into the buffer have 32 bits.
-    private static let transactionBytesMax = 3 << 30
+    static let transactionBytesMax = 3 << 30
     /// A batch that still grows although the writer waits is sent at this age: the stream never falls silent under load.
     private static let patience: Duration = .milliseconds(1)
     private static let statusInterval: Duration = .seconds(10)
@@ -33,14 +39,22 @@ struct StreamPump {
     private static let idleInterval: Duration = .seconds(1)
 
     let stream: ReplicationStream
-    let encoder: BatchEncoder
-    let queue: BatchQueue
-    let progress: ApplyProgress
-    private var limits: BatchLimits
+    let mapping: GraphMapping
+    /// Rows that a table has in the graph.
+    let tableSize: (QualifiedName) throws(PipelineError) -> Int
+    let report: @Sendable (PipelineEvent) -> Void
+    private let queue: BatchQueue
+    private let progress: ApplyProgress
+    private(set) var limits: BatchLimits
     let stop: StopSignal
 
-    private let buffer = ChangeBuffer()
+    var encoder: BatchEncoder
+    let buffer = ChangeBuffer()
+    /// The transaction that the stream has to bring first: the graph holds a part of it.
+    var unfinished: PartialTransaction?
     private let waker = Wakeup()
+    /// Bytes in the buffer when its last transaction began.
+    private var transactionStart = 0
     /// When the oldest change in the buffer came.
     private var bufferedSince: MonotonicTime?
     private var put: LSN
@@ -50,11 +64,16 @@ struct StreamPump {
     private var lastStatus = MonotonicTime.now
 
     init(
-        stream: ReplicationStream, encoder: BatchEncoder, queue: BatchQueue, progress: ApplyProgress,
-        limits: BatchLimits, stop: StopSignal
+        stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
+        limits: BatchLimits, stop: StopSignal, tableSize: @escaping (QualifiedName) throws(PipelineError) -> Int,
+        report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
         self.stream = stream
-        self.encoder = encoder
+        self.mapping = mapping
+        self.tableSize = tableSize
+        self.report = report
+        encoder = BatchEncoder(mapping: mapping)
+        unfinished = progress.checkpoint.partial
         self.queue = queue
         self.progress = progress
         self.limits = limits
@@ -78,6 +97,8 @@ struct StreamPump {
                 if buffer.bytes.count >= Self.transactionBytesMax { throw tooLarge() }
             case .transaction:
                 try transactionEnded()
+            case .spooled:
+                try spooledTransactionEnded()
             case .keepalive(let position):
                 if buffer.isEmpty, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
             default: break
@@ -92,13 +113,15 @@ struct StreamPump {
         do throws(CaptureError) { return try stream.receive(into: buffer) } catch { throw PipelineError(error) }
     }
 
-    private mutating func transactionEnded() throws(PipelineError) {
+    mutating func transactionEnded() throws(PipelineError) {
         if buffer.changes.isEmpty {
             // It touched nothing that is mapped.
             if let end = buffer.transactions.last { idlePosition = max(idlePosition, end.endLSN) }
             buffer.removeAll()
             return
         }
+        if try goesInParts() { return try applyBufferedInParts() }
+        transactionStart = buffer.bytes.count
         let since = bufferedSince ?? .now
         bufferedSince = since
         if limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
@@ -119,29 +142,43 @@ struct StreamPump {
     }
 
     /// Folds, encodes and hands over what is in the buffer, which ends with a transaction.
-    private mutating func seal() throws(PipelineError) {
-        guard let end = buffer.transactions.last else { return }
-        let statements = try apply { () throws(ApplyError) in
-            try encoder.encode(buffer, 0..<buffer.changes.count)
-        }
-        let batch = EncodedBatch(
-            statements: statements, changeCount: buffer.changes.count, transactionCount: buffer.transactions.count,
-            firstLSN: buffer.transactions.first?.commitLSN, end: end)
-        buffer.removeAll()
-        bufferedSince = nil
-        try put(batch)
+    mutating func seal() throws(PipelineError) {
+        let batch = try encodeBuffer(transactions: buffer.transactions.count)
+        clearBuffer()
+        if let batch { try put(batch) }
     }
 
-    private func tooLarge() -> PipelineError {
+    /// A batch of the first transactions in the buffer; nil where they hold nothing.
+    func encodeBuffer(transactions count: Int) throws(PipelineError) -> EncodedBatch? {
+        guard count > 0, buffer.transactions[count - 1].changeCount > 0 else { return nil }
+        let end = buffer.transactions[count - 1]
+        let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
+        return EncodedBatch(
+            statements: statements, changeCount: end.changeCount, transactionCount: count,
+            firstLSN: buffer.transactions.first?.commitLSN, end: end)
+    }
+
+    mutating func clearBuffer() {
+        buffer.removeAll()
+        bufferedSince = nil
+        transactionStart = 0
+    }
+
+    /// Bytes of the buffer's last transaction.
+    var lastTransactionBytes: Int { buffer.bytes.count - transactionStart }
+
+    func tooLarge() -> PipelineError {
         PipelineError(
             "a transaction is too large",
             "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
-                + "in memory as a whole",
+                + "in memory as a whole: because PostgreSQL before 14 does not stream it, or because it cannot be cut "
+                + "(docs/ARCHITECTURE.md, \"Large transactions\")",
             remedy: "Nothing was lost: the checkpoint has not moved. "
                 + "`lockstep run --resnapshot` passes it by.")
     }
 
-    private mutating func put(_ batch: EncodedBatch) throws(PipelineError) {
+    /// Waits for room and hands over, unless the stop is asked for meanwhile.
+    mutating func put(_ batch: EncodedBatch) throws(PipelineError) {
         while !queue.hasRoom {
             if stop.isStopped { return }
             try confirm()
@@ -151,22 +188,24 @@ struct StreamPump {
             queue.drained.drain()
             progress.moved.drain()
         }
-        put = batch.end.endLSN
-        idlePosition = max(idlePosition, put)
+        if batch.partial == nil {
+            put = batch.end.endLSN
+            idlePosition = max(idlePosition, put)
+        }
         lastPut = .now
         queue.put(batch)
     }
 
     /// Moves the checkpoint over WAL that holds nothing for us, so that the slot does not hold it back.
     private mutating func followIdleLog() throws(PipelineError) {
-        guard idlePosition > put, buffer.isEmpty, queue.isWriterReady,
+        guard idlePosition > put, buffer.isEmpty, unfinished == nil, queue.isWriterReady,
             MonotonicTime.now >= lastPut + Self.idleInterval
         else { return }
         let end = TransactionEnd(xid: 0, commitLSN: idlePosition, endLSN: idlePosition, commitTime: 0, changeCount: 0)
         try put(EncodedBatch(statements: [], changeCount: 0, transactionCount: 0, firstLSN: idlePosition, end: end))
     }
 
-    private mutating func confirm(force: Bool = false) throws(PipelineError) {
+    mutating func confirm(force: Bool = false) throws(PipelineError) {
         let acknowledged = progress.checkpoint.lsn
         guard force || acknowledged > confirmed || MonotonicTime.now >= lastStatus + Self.statusInterval else { return }
         try capture { () throws(CaptureError) in

@@ -202,12 +202,14 @@ final class PipelineAttempt: Sendable {
                         let stream = try capture { () throws(CaptureError) in
                             try ReplicationStream(
                                 settings.source, slot: settings.slot, publication: settings.publication,
-                                from: checkpoint.lsn, binary: binary, stop: streamStop)
+                                from: checkpoint.lsn, binary: binary, spool: settings.spoolFolder, stop: streamStop)
                         }
                         report(.streaming(from: checkpoint.lsn, binary: binary))
                         var pump = StreamPump(
-                            stream: stream, encoder: BatchEncoder(mapping: mapping), queue: queue, progress: progress,
-                            limits: limits, stop: streamStop)
+                            stream: stream, mapping: mapping, queue: queue, progress: progress, limits: limits,
+                            stop: streamStop,
+                            tableSize: { [self] table throws(PipelineError) in try size(of: table, mapping) },
+                            report: report)
                         try pump.run()
                     }
                 }
@@ -238,10 +240,26 @@ final class PipelineAttempt: Sendable {
             }
             return outcomes
         }
-        if progress.checkpoint.lsn > checkpoint.lsn { progressed.store(true, ordering: .releasing) }
+        if progress.checkpoint != checkpoint { progressed.store(true, ordering: .releasing) }
         for outcome in outcomes {
             if case .failure(let error) = outcome { throw error }
         }
         return progress.checkpoint
+    }
+
+    /// Rows that a table has in the graph; 0 for one that the mapping does not have.
+    private func size(of table: QualifiedName, _ mapping: GraphMapping) throws(PipelineError) -> Int {
+        let count =
+            mapping.nodes.first { $0.table == table }?.countStatement()
+            ?? mapping.joins.first { $0.table == table }?.countStatement()
+        guard let count else { return 0 }
+        return try GraphConnection.use(settings.graph, abandon: abandon) { graph throws(PipelineError) in
+            do throws(BoltError) {
+                guard case .integer(let size)? = try graph.query(count).rows.first?.first else { return 0 }
+                return Int(size)
+            } catch {
+                throw PipelineError(error)
+            }
+        }
     }
 }

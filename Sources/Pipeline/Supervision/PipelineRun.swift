@@ -66,6 +66,9 @@ public struct PipelineRun: Sendable {
                     }
                     limits.rows = max(1, limits.rows / 4)
                     limits.bytes = max(64 << 10, limits.bytes / 4)
+                    // A transaction by itself may be what was too large.
+                    limits.wholeRows = max(limits.rows, limits.wholeRows / 4)
+                    limits.wholeBytes = max(limits.bytes, limits.wholeBytes / 4)
                 case .isolate(let transactions):
                     limits.isolatedTransactions = transactions
                     continue

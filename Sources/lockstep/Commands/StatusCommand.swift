@@ -42,6 +42,13 @@ enum StatusCommand: Command {
                 ("applied", "\(checkpoint.changes) rows in \(checkpoint.transactions) transactions"),
             ]
         }
+        if let partial = status.checkpoint?.partial {
+            rows.append(
+                (
+                    "partly applied",
+                    "transaction at \(partial.commitLSN): \(partial.pass.rawValue), \(partial.changes) changes done"
+                ))
+        }
         if let rate = status.changesPerSecond { rows.append(("rate", "\(RunDisplay.fixed(rate, 0)) rows/s")) }
         if let confirmed = status.confirmedLSN {
             rows.append(("slot", "\(settings.slot), confirmed \(confirmed), \(status.walStatus ?? "?")"))
@@ -64,6 +71,15 @@ enum StatusCommand: Command {
             ("lagSeconds", .decimal(status.lagSeconds)),
             ("rowsApplied", .number(Int(checkpoint?.changes ?? 0))),
             ("transactionsApplied", .number(Int(checkpoint?.transactions ?? 0))),
+            (
+                "partial",
+                checkpoint?.partial.map {
+                    .object([
+                        ("commitLsn", .string($0.commitLSN.description)), ("pass", .string($0.pass.rawValue)),
+                        ("changes", .number($0.changes)),
+                    ])
+                } ?? .null
+            ),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
             ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
             ("walStatus", status.walStatus.map { .string($0) } ?? .null),

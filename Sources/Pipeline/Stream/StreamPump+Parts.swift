@@ -1,0 +1,220 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Capture
+internal import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// A committed transaction whose changes can be read piece by piece, as often as wanted.
+enum LargeTransaction {
+    case spooled(SpooledTransaction)
+    /// Whole in the buffer, at the end.
+    case buffered(Range<Int>)
+
+    /// False where no row is deleted and no key changed.
+    var mayLeaveKeys: Bool {
+        if case .spooled(let transaction) = self { transaction.mayLeaveKeys } else { true }
+    }
+}
+
+/// Transactions that are too large for one graph transaction: applied in several passes, each in parts.
+///
+/// "Large transactions" in docs/ARCHITECTURE.md says which passes there are and why that is right. While a transaction is
+/// being applied the stream is not read, and only standby status goes on.
+extension StreamPump {
+    /// A transaction that was streamed while it ran has committed.
+    mutating func spooledTransactionEnded() throws(PipelineError) {
+        guard let transaction = stream.spooled else { return }
+        stream.spooled = nil
+        let isLarge = transaction.changeCount > limits.wholeRows || transaction.byteCount > limits.wholeBytes
+        guard isLarge || transaction.end.commitLSN == unfinished?.commitLSN else {
+            return try takeWhole(transaction)
+        }
+        try seal()
+        var survey = TransactionSurvey(mapping: mapping)
+        try forEachPart(of: .spooled(transaction)) { pump, range, _ throws(PipelineError) in
+            survey.look(at: pump.buffer, range)
+        }
+        clearBuffer()
+        if survey.isIndivisible {
+            guard transaction.byteCount < Self.transactionBytesMax else { throw tooLarge() }
+            transaction.rewind()
+            try takeWhole(transaction)
+        } else {
+            try applyInParts(.spooled(transaction), end: transaction.end, survey)
+            clearBuffer()
+        }
+    }
+
+    /// Goes the way of transactions that come whole.
+    private mutating func takeWhole(_ transaction: SpooledTransaction) throws(PipelineError) {
+        _ = try capture { () throws(CaptureError) in try stream.replay(transaction, into: buffer) }
+        try transactionEnded()
+    }
+
+    private var lastTransaction: Range<Int> {
+        (buffer.transactions.dropLast().last?.changeCount ?? 0)..<buffer.changes.count
+    }
+
+    /// The buffer's last transaction is too large for one graph transaction, or a part of it is in the graph already.
+    func goesInParts() throws(PipelineError) -> Bool {
+        guard let end = buffer.transactions.last else { return false }
+        let changes = lastTransaction
+        if let unfinished, !changes.isEmpty {
+            guard unfinished.commitLSN == end.commitLSN else { throw outOfOrder(unfinished, end) }
+            return true
+        }
+        let truncated = Set(
+            buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
+        var size = changes.count
+        for relation in truncated { size += try tableSize(buffer.relations[relation].name) }
+        guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
+        return !survey(changes).isIndivisible
+    }
+
+    mutating func applyBufferedInParts() throws(PipelineError) {
+        guard let end = buffer.transactions.last else { return }
+        let changes = lastTransaction
+        if let before = try encodeBuffer(transactions: buffer.transactions.count - 1) { try put(before) }
+        guard !stop.isStopped else { return }
+        try applyInParts(.buffered(changes), end: end, survey(changes))
+        clearBuffer()
+    }
+
+    private func survey(_ changes: Range<Int>) -> TransactionSurvey {
+        var survey = TransactionSurvey(mapping: mapping)
+        survey.look(at: buffer, changes)
+        return survey
+    }
+
+    private func outOfOrder(_ unfinished: PartialTransaction, _ end: TransactionEnd) -> PipelineError {
+        PipelineError(
+            "the stream does not go on where the graph stands",
+            "the graph holds a part of the transaction that committed at \(unfinished.commitLSN), and the next one to "
+                + "come committed at \(end.commitLSN)",
+            remedy: "`lockstep run --resnapshot` reads everything again and makes the graph right.", lsn: end.commitLSN)
+    }
+
+    // MARK: Passes
+
+    private mutating func applyInParts(
+        _ transaction: LargeTransaction, end: TransactionEnd, _ survey: TransactionSurvey
+    ) throws(PipelineError) {
+        if let unfinished, unfinished.commitLSN != end.commitLSN { throw outOfOrder(unfinished, end) }
+        let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)
+        report(.largeTransaction(at: end.commitLSN, changes: survey.changeCount, continuing: unfinished))
+        // What the graph does not say yet of the transaction that it is going to hold in part.
+        if unfinished == nil { try put(part([], end, begin)) }
+        let start = unfinished ?? begin
+        if start.pass == .truncations, !survey.truncations.isEmpty {
+            var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .nodes, changes: 0))
+            batch.sweeps = mapping.sweeps(of: Set(survey.truncations.keys))
+            guard !stop.isStopped else { return }
+            try put(batch)
+        }
+        let passes: [(PartialTransaction.Pass, TableProgram.Part)] = [
+            (.nodes, .nodes), (.relationships, .relationships), (.departures, .departures),
+        ]
+        let remaining = passes.drop { start.pass != .truncations && $0.0 != start.pass }
+        for (pass, part) in remaining where pass != .departures || transaction.mayLeaveKeys {
+            try run(
+                pass, by: BatchEncoder(mapping: mapping, pass: part, of: survey), over: transaction,
+                end: end, from: pass == start.pass ? start.changes : 0)
+        }
+        guard !stop.isStopped else { return }
+        try put(
+            EncodedBatch(
+                statements: [], changeCount: survey.changeCount, transactionCount: 1, firstLSN: end.commitLSN,
+                end: end))
+        unfinished = nil
+        // It has not seen what the foreign keys are now.
+        encoder = BatchEncoder(mapping: mapping)
+    }
+
+    /// - Parameter done: The changes that the graph has of this pass.
+    private mutating func run(
+        _ pass: PartialTransaction.Pass, by encoder: BatchEncoder, over transaction: LargeTransaction,
+        end: TransactionEnd, from done: Int
+    ) throws(PipelineError) {
+        try forEachPart(of: transaction) { pump, range, position throws(PipelineError) in
+            let after = position + range.count
+            guard after > done else { return }
+            let skipped = max(0, done - position)
+            let statements = try apply { () throws(ApplyError) in
+                do throws(ApplyError) {
+                    return try encoder.encode(
+                        pump.buffer, range.dropFirst(skipped), position: position + skipped)
+                } catch {
+                    var error = error
+                    error.lsn = end.commitLSN
+                    error.isInPart = true
+                    throw error
+                }
+            }
+            guard !statements.isEmpty else { return }
+            try pump.put(
+                pump.part(
+                    statements, end, PartialTransaction(commitLSN: end.commitLSN, pass: pass, changes: after)))
+        }
+    }
+
+    private func part(
+        _ statements: [EncodedStatement], _ end: TransactionEnd, _ partial: PartialTransaction
+    ) -> EncodedBatch {
+        EncodedBatch(
+            statements: statements, changeCount: 0, transactionCount: 0, firstLSN: end.commitLSN, end: end,
+            partial: partial)
+    }
+
+    // MARK: Reading
+
+    /// Reads the transaction once, from the front, until the stop is asked for.
+    ///
+    /// - Parameter body: Is given where in the buffer the next changes are, and how many of the transaction came before.
+    private mutating func forEachPart(
+        of transaction: LargeTransaction, _ body: (inout Self, Range<Int>, Int) throws(PipelineError) -> Void
+    ) throws(PipelineError) {
+        var position = 0
+        if case .spooled(let spooled) = transaction { spooled.rewind() }
+        while !stop.isStopped {
+            let range: Range<Int>
+            let isLast: Bool
+            switch transaction {
+            case .buffered(let all):
+                range = all.dropFirst(position).prefix(limits.rows)
+                isLast = range.upperBound == all.upperBound
+            case .spooled(let spooled):
+                clearBuffer()
+                isLast = try capture { () throws(CaptureError) in
+                    try stream.replay(spooled, into: buffer, rows: limits.rows, bytes: limits.bytes)
+                }
+                range = 0..<buffer.changes.count
+            }
+            if !range.isEmpty { try body(&self, range, position) }
+            position += range.count
+            try confirm()
+            if isLast { return }
+        }
+    }
+}
+
+extension GraphMapping {
+    /// What empties truncated tables. Those come first that refer to others: what they refer to has lost its relationships
+    /// then, little by little.
+    fileprivate func sweeps(of tables: Set<QualifiedName>) -> [Sweep] {
+        var sweeps = joins.filter { tables.contains($0.table) }
+            .map { Sweep(text: $0.sweepStatement(), table: $0.table) }
+        var rest = nodes.filter { tables.contains($0.table) }
+        while !rest.isEmpty {
+            let next = rest.firstIndex { node in
+                !rest.contains { other in
+                    other.table != node.table && other.references.contains { $0.target.label == node.label }
+                }
+            }
+            let node = rest.remove(at: next ?? 0)
+            sweeps.append(Sweep(text: node.sweepStatement(), table: node.table))
+        }
+        return sweeps
+    }
+}
