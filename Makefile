@@ -17,7 +17,7 @@ test:
 	@scripts/test $(if $(FILTER),--filter "$(FILTER)")
 
 # The figures of the documentation. BENCH=latency runs one of them.
-BENCH ?= capture backlog latency memory
+BENCH ?= capture backlog latency memory large
 bench:
 	@scripts/install-dependencies
 	@scripts/install-graph >/dev/null

@@ -18,6 +18,7 @@ enum BenchmarkTool {
           backlog   a backlog brought into the graph, beside a replay of the very bytes that this sends
           latency   from COMMIT to the graph, beside one fenced row replayed from bytes
           memory    resident memory of the lockstep program at full speed
+          large     the same while it applies one large transaction, and how long each pass takes
 
           --tiny          a small input that judges no time: for the test pass
           --changes N     changes of the backlog
@@ -27,7 +28,7 @@ enum BenchmarkTool {
           --source URL    a PostgreSQL to use instead of a throw-away one; the databases lockstep_bench_* are dropped
           --graph URL     a graph to use instead of a throw-away one; everything in it is deleted
           --graph-kind K  neo4j or arcadedb: which throw-away graph (default: neo4j where LOCKSTEP_NEO4J_HOME is set)
-          --lockstep PATH the program that `memory` runs (default: beside this one)
+          --lockstep PATH the program that `memory` and `large` run (default: beside this one)
         """
 
     static func run(_ arguments: [String]) async -> Int32 {
@@ -38,7 +39,8 @@ enum BenchmarkTool {
             case "capture-drain": try CaptureDrain(options).run()
             case "backlog": try await BacklogBenchmark(options).run()
             case "latency": try await LatencyBenchmark(options).run()
-            case "memory": try await MemoryBenchmark(options).run()
+            case "memory": try await MemoryBenchmark(options, .backlog).run()
+            case "large": try await MemoryBenchmark(options, .transaction).run()
             default: throw BenchmarkError("no benchmark of that name\n\n\(usage)")
             }
             return 0

@@ -15,6 +15,14 @@ enum StreamLoad {
         INSERT INTO threads SELECT i, 1 + i % 100, NULL, 'Thread ' || i, true FROM generate_series(1, 1000) i;
         """
 
+    /// One transaction that inserts so many rows, each with a foreign key.
+    static func transaction(rows: Int) -> String {
+        """
+        INSERT INTO content_chunks SELECT 10000000 + i, 1 + i % 5000, i, i % 700, repeat('chunk ' || i || ' ', 6),
+            '2026-02-01Z'::timestamptz + i * interval '1 s' FROM generate_series(1, \(rows)) i
+        """
+    }
+
     /// Appends `changes` changes, in the database's own loop.
     ///
     /// - Parameter seed: Rows of an earlier call stay as they are: ids begin at `seed` times ten million.
