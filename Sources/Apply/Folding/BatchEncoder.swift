@@ -14,6 +14,7 @@ public final class BatchEncoder {
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
     private var programs: [TableProgram] = []
+    private var hasAdoptions = false
     /// The program by which each table's entities of this segment are read.
     private var programOfTable: [Int: Int32] = [:]
 
@@ -66,6 +67,7 @@ public final class BatchEncoder {
             }
             programOfRelation.append(Int32(programs.count))
             programs.append(program)
+            hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
             writer.add(program)
         }
         return programOfRelation[relation]
@@ -260,11 +262,9 @@ public final class BatchEncoder {
             if entity.isPresent {
                 try writeRow(entity, fields, bytes)
                 try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+                if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
             } else if entity.existed, !entity.isTakenAlong {
-                let target = writer.delete(Int(entity.program))
-                target.rows.appendListHeader(programs[Int(entity.program)].key.count)
-                entities.appendKey(of: entity, to: &target.rows)
-                target.rowCount += 1
+                writeKey(entity, into: writer.delete(Int(entity.program)))
             }
         }
         statements.append(contentsOf: writer.takeStatements())
@@ -282,8 +282,7 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
-        } else if !entity.existed, !entities[origin].isPresent {
-            // The old place is empty and the new one was: the node itself goes, with relationships and all.
+        } else if movedNode(place) {
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
         } else {
@@ -291,6 +290,13 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             writeMove(from: entities[origin], to: entity, into: writer.carry(Int(entity.program)))
         }
+    }
+
+    /// The old place is empty and the new one was: the node itself goes, with relationships and all.
+    private func movedNode(_ place: Int) -> Bool {
+        let entity = entities[place]
+        let origin = Int(entity.origin)
+        return origin >= 0 && origin != place && !entity.existed && !entities[origin].isPresent
     }
 
     private func writeMove(from: Entity, to: Entity, into target: EncodedStatement) {
@@ -362,6 +368,27 @@ public final class BatchEncoder {
                 )
             }
         }
+    }
+
+    /// For the references to this table that no constraint guards: a node that is new at its place may be waited for, and
+    /// one that came with its relationships, or whose referenced columns may have changed, may have holders that mean
+    /// another.
+    private func writeAdoptions(_ entity: Entity, hasMoved: Bool, _ fields: ContiguousArray<Field>) {
+        let program = programs[Int(entity.program)]
+        for (index, adoption) in program.adoptions.enumerated() {
+            let isCarried = adoption.columns.contains { fields[Int(entity.row) + $0].kind != .unchanged }
+            guard !entity.existed || isCarried else { continue }
+            if entity.existed || hasMoved {
+                writeKey(entity, into: writer.disown(Int(entity.program), adoption: index))
+            }
+            writeKey(entity, into: writer.adopt(Int(entity.program), adoption: index))
+        }
+    }
+
+    private func writeKey(_ entity: Entity, into target: EncodedStatement) {
+        target.rows.appendListHeader(programs[Int(entity.program)].key.count)
+        entities.appendKey(of: entity, to: &target.rows)
+        target.rowCount += 1
     }
 
     private func valueHash(
