@@ -18,7 +18,9 @@ public final class BatchEncoder {
     /// The program by which each table's entities of this segment are read.
     private var programOfTable: [Int: Int32] = [:]
 
-    private var entities = EntityTable()
+    var entities = EntityTable()
+    /// Rows at places where others have come since, the last of them behind; see ``Occupant``.
+    var beneath: [Int: [Occupant]] = [:]
     private var memory = ReferenceMemory()
     private var writer = SegmentWriter()
     private var statements: [EncodedStatement] = []
@@ -87,19 +89,12 @@ public final class BatchEncoder {
         switch change.kind {
         case .insert:
             let place = try touch(program, index, change.newStart, nil, existed: false, fields, bytes)
-            entities[place].isPresent = true
-            entities[place].origin = -1
-            entities[place].row = change.newStart
-            entities[place].references = .max
+            arrive(place, Occupant(row: change.newStart, origin: -1, references: .max), program)
         case .update:
             try update(change, program, index, &fields, bytes)
         case .delete:
             let place = try touch(program, index, change.oldStart, nil, existed: true, fields, bytes)
-            if isOfAnotherRow(change, place, program, fields, bytes) {
-                entities[place].existed = true
-            } else {
-                leave(place)
-            }
+            leave(place, which(change, place, program, fields, bytes))
         case .truncate:
             truncate(program, index)
         }
@@ -119,44 +114,17 @@ public final class BatchEncoder {
         let isMoving = oldStart.map { !sameKey(program, $0, row, fields, bytes) } ?? false
         let from = try touch(
             program, index, isMoving ? change.oldStart : row, oldStart, existed: true, fields, bytes)
-        var before = entities[from]
-        let isHidden = isOfAnotherRow(change, from, program, fields, bytes)
-        if isHidden {
-            // It leaves the place before the transaction ends, by a change that carries the whole row.
-            entities[from].existed = true
-            guard isMoving else { return }
-            before = Entity(
-                program: before.program, keyOffset: before.keyOffset, keyLength: before.keyLength, hash: before.hash)
-            before.origin = Int32(from)
-        }
+        let place = which(change, from, program, fields, bytes)
+        let before = occupant(from, place)
         if before.row != Entity.unknownRow { fillUnchanged(program, newStart: row, from: before.row, &fields) }
-        var to = from
+        let after = Occupant(row: row, origin: before.origin, references: references | before.references)
         if isMoving {
-            to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
-            if !isHidden { leave(from) }
+            let to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
+            leave(from, place)
+            arrive(to, after, program)
+        } else {
+            stay(from, place, after)
         }
-        entities[to].isPresent = true
-        entities[to].origin = before.origin
-        entities[to].row = row
-        entities[to].references = references | before.references
-    }
-
-    /// While a deferrable key is not checked yet, two rows can have it: one that has come to the place, and one that is
-    /// still to leave it. Such tables have REPLICA IDENTITY FULL, so the old tuple tells which of them a change is of.
-    private func isOfAnotherRow(
-        _ change: Change, _ place: Int, _ program: TableProgram, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
-    ) -> Bool {
-        let entity = entities[place]
-        guard change.old == .full, entity.isPresent, entity.row != Entity.unknownRow else { return false }
-        return (0..<program.columnCount).contains { column in
-            !Self.same(fields[Int(change.oldStart) + column], fields[Int(entity.row) + column], bytes)
-        }
-    }
-
-    private func leave(_ place: Int) {
-        entities[place].isPresent = false
-        entities[place].origin = -1
-        entities[place].row = Entity.unknownRow
     }
 
     /// What the table's rows were before does not count any more. That goes to the front: no row outside of the truncated
@@ -165,7 +133,8 @@ public final class BatchEncoder {
         writer.truncate(Int(index))
         for place in entities.entities.indices
         where programs[Int(entities[place].program)].tableIndex == program.tableIndex {
-            leave(place)
+            beneath[place] = nil
+            leave(place, .top)
             entities[place].existed = false
         }
     }
@@ -239,7 +208,7 @@ public final class BatchEncoder {
 
     private static func bit(_ reference: Int) -> UInt64 { 1 << UInt64(min(reference, 63)) }
 
-    private static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
+    static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
         if b.kind == .unchanged { return true }
         guard a.kind == b.kind, a.length == b.length else { return false }
         for index in 0..<Int(a.length)
@@ -269,6 +238,7 @@ public final class BatchEncoder {
         }
         statements.append(contentsOf: writer.takeStatements())
         entities.removeAll()
+        beneath.removeAll()
     }
 
     /// For a row that has come from another place: gives its node the new key, or takes along what the stream left out.

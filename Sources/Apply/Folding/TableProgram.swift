@@ -44,6 +44,8 @@ public final class TableProgram {
     let key: [ColumnProgram]
     let properties: [ColumnProgram]
     let writesRows: Bool
+    /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
+    let mayRepeatKeys: Bool
     let adoptions: [Adoption]
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
@@ -71,7 +73,7 @@ public final class TableProgram {
                 }
             }
             // A first read makes relationships when all nodes are there: nothing waits.
-            let waiting = part == .all ? mapping.unenforcedReferences(to: node) : []
+            let waiting = part == .all ? mapping.keptReferences(to: node) : []
             let adoptions = waiting.map { holder, reference in
                 let names = reference.target.key.map(\.property)
                 let isKey = Set(names) == Set(node.key.map(\.property))
@@ -101,6 +103,7 @@ public final class TableProgram {
         table = relation.name
         self.shape = shape
         columnCount = relation.columns.count
+        mayRepeatKeys = relation.replicaIdentity == .full
         self.key = key
         self.properties = properties
         self.tableIndex = tableIndex

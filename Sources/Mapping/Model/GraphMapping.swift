@@ -70,12 +70,10 @@ public struct ReferenceMapping: Sendable {
     public var target: RelationshipEnd
     /// From the referenced node to the holder, instead of from the holder.
     public var isReversed: Bool
-    /// Properties of the holder that hold the value of each column, by which a node that comes later finds those that
-    /// wait for it. Empty where a constraint guarantees that the other row is there.
+    /// Properties of the holder that hold the value of each column, by which a node that comes to have it later finds its
+    /// holders. Empty where that cannot be: a constraint guarantees that the other row is there, and the columns name it by
+    /// its node's key.
     public var kept: [String]
-
-    /// Whether PostgreSQL guarantees that the row that is referred to is there.
-    public var isEnforced: Bool { kept.isEmpty }
 
     public init(type: String, target: RelationshipEnd, isReversed: Bool = false, kept: [String] = []) {
         self.type = type

@@ -73,7 +73,7 @@ extension Plan {
                 planned("create \(reference.type)", node.referenceStatement(reference: reference)),
             ]
         }
-        let waiting = mapping.unenforcedReferences(to: node).flatMap { holder, reference in
+        let waiting = mapping.keptReferences(to: node).flatMap { holder, reference in
             [
                 planned("drop stale \(reference.type) of a new key", node.disownStatement(reference, of: holder)),
                 planned("create waiting \(reference.type)", node.adoptStatement(reference, of: holder)),

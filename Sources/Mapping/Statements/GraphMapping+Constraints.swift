@@ -36,7 +36,7 @@ extension GraphMapping {
                 Self.index(name: "lockstep_reference", label: end.label, properties: Array(wanted.dropFirst())))
         }
         for holder in nodes {
-            for reference in holder.references where !reference.isEnforced {
+            for reference in holder.references where !reference.kept.isEmpty {
                 let index = Self.waitingIndex(holder, reference)
                 if !found.contains(index) { found.append(index) }
             }

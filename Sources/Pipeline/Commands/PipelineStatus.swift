@@ -65,7 +65,7 @@ public struct PipelineStatus: Sendable {
     ) throws(PipelineError) -> Int64 {
         var count: Int64 = 0
         for node in try PipelinePlan.make(file, source).mapping.nodes {
-            for reference in node.references where !reference.isEnforced {
+            for reference in node.references where !reference.kept.isEmpty {
                 do throws(BoltError) {
                     count += try graph.query(node.waitingQuery(reference)).rows.first?.first?.integerValue ?? 0
                 } catch {

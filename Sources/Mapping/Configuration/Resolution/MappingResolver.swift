@@ -34,7 +34,9 @@ struct MappingResolver {
                 let references = node.references.compactMap { reference($0, from: table) }
                 guard var mapping = nodes[table.name] else { continue }
                 for (reference, isEnforced) in references {
-                    mapping.references.append(isEnforced ? reference : reference.kept(by: &mapping))
+                    let target = nodes.values.first { $0.label == reference.target.label }
+                    let isByKey = Set(reference.target.key.map(\.property)) == Set(target?.key.map(\.property) ?? [])
+                    mapping.references.append(isEnforced && isByKey ? reference : reference.kept(by: &mapping))
                 }
                 result.nodes.append(mapping)
             case .join(let join):
@@ -227,6 +229,14 @@ extension MappingResolver {
                 .reference, position,
                 "\(foreignKey.constraintName) is NOT VALID: rows may refer to rows that are not there",
                 foreignKey.validation(of: table) + Self.orUnenforced(isJoin: isJoin))
+            return nil
+        }
+        guard !isJoin || Set(foreignKey.referencedColumns) == Set(key) else {
+            note(
+                .reference, position,
+                "\(foreignKey.constraintName) refers to \(target.table) by (\(foreignKey.referencedColumns.joined(separator: ", "))), "
+                    + "and a table of relationships has to by its node's key (\(key.joined(separator: ", ")))",
+                "make the table a node (label and key), whose relationships can")
             return nil
         }
         let pairs = foreignKey.pairs(inOrderOf: key)

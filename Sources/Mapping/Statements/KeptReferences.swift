@@ -1,8 +1,9 @@
 // Part of Lockstep. See LICENSE.
 
-// Relationships of foreign keys that no constraint guards. The holder's node keeps the columns (``ReferenceMapping/kept``),
-// so that a node that comes later finds those that wait for it, and one whose key changes leaves those that meant the old
-// one. A node that goes takes its relationships along; its holders wait again.
+// Relationships of references that no constraint guards, and of those that name something else than the node's key: what a
+// row has there may change, and go to another row, while the node stays. The holder's node keeps the columns
+// (``ReferenceMapping/kept``), so that a node that comes to have their value finds its holders, and one that has it no more
+// leaves them. A node that goes takes its relationships along; its holders wait.
 extension NodeMapping {
     /// Links the holders that mean these nodes. Row: key…, of this table's node.
     public func adoptStatement(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
@@ -40,10 +41,10 @@ extension NodeMapping {
 }
 
 extension GraphMapping {
-    /// The references that no constraint guards and that lead to a node's table, each with the table that holds it.
-    public func unenforcedReferences(to target: NodeMapping) -> [(holder: NodeMapping, reference: ReferenceMapping)] {
+    /// The references to a node's table whose holders keep them, each with the table that holds it.
+    public func keptReferences(to target: NodeMapping) -> [(holder: NodeMapping, reference: ReferenceMapping)] {
         nodes.flatMap { holder in
-            holder.references.filter { !$0.isEnforced && $0.target.label == target.label }.map { (holder, $0) }
+            holder.references.filter { !$0.kept.isEmpty && $0.target.label == target.label }.map { (holder, $0) }
         }
     }
 
