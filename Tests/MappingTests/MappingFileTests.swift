@@ -16,10 +16,11 @@ struct MappingFileTests {
               url: postgresql://user@host:5432/northwind
               slot: lockstep_northwind
               publication: "the publication"
+              spool: /srv/spool
             graph:
               url: bolt://neo4j@127.0.0.1:7688/shop
               password: ${LOCKSTEP_GRAPH_PASSWORD}
-            batch: {rows: 500, bytes: 1MiB}
+            batch: {rows: 500, bytes: 1MiB, wholeRows: 7, wholeBytes: 1GiB}
             tables:
               public.orders:
                 labels: [Order, Document]
@@ -49,6 +50,9 @@ struct MappingFileTests {
         #expect(file.graph.password?.revealed == "hunter2")
         #expect(file.batch.rows == 500)
         #expect(file.batch.bytes == 1 << 20)
+        #expect(file.batch.wholeRows == 7)
+        #expect(file.batch.wholeBytes == 1 << 30)
+        #expect(file.source.spool == "/srv/spool")
 
         let orders = QualifiedName(schema: "public", name: "orders")
         let customer = ReferenceEntry(
@@ -85,7 +89,7 @@ struct MappingFileTests {
                             properties: [ColumnEntry(column: Located("quantity"), property: Located("quantity"))]))),
                 TableEntry(table: Located(QualifiedName(schema: "public", name: "audit")), role: .skip),
             ])
-        #expect(file.tables[0].table.position?.description == "m.yaml:13:3")
+        #expect(file.tables[0].table.position?.description == "m.yaml:14:3")
     }
 
     @Test func `what is left out has its default`() throws {
@@ -95,6 +99,7 @@ struct MappingFileTests {
         #expect(file.graph.password == nil)
         #expect(file.graph.configuration.port == 7687)
         #expect(file.batch == BatchSettings())
+        #expect(file.source.spool == "/var/tmp")
     }
 
     @Test func `every fault is reported at once, in the order of the file`() {
@@ -108,7 +113,7 @@ struct MappingFileTests {
             graph:
               url: bold://h
               password: hunter2
-            batch: {rows: none, bytes: 1TB}
+            batch: {rows: none, bytes: 1TB, wholeRows: 0}
             tables:
               orders: {skip: true}
               public.a:
@@ -145,6 +150,7 @@ struct MappingFileTests {
                 "m.yaml:9:13: error: a password stands in the file",
                 "m.yaml:10:15: error: rows is a number from 1 to 100000",
                 "m.yaml:10:28: error: bytes is a size from 64KiB to 64MiB",
+                "m.yaml:10:44: error: wholeRows is a number from 1 to 10000000",
                 "m.yaml:12:3: error: orders has no schema",
                 "m.yaml:14:5: error: public.a has no label",
                 "m.yaml:14:10: error: key is a mapping of names to values, not a single value",

@@ -27,6 +27,14 @@ public final class TableProgram {
         case departures
     }
 
+    /// A reference to this table's nodes that no constraint guards.
+    struct Adoption {
+        let holder: NodeMapping
+        let reference: ReferenceMapping
+        /// The columns that it refers to, as indices into the tuple; empty where that is the key.
+        let columns: [Int]
+    }
+
     enum Shape {
         case node(NodeMapping, references: [[ColumnProgram]])
         case join(JoinMapping)
@@ -38,6 +46,9 @@ public final class TableProgram {
     let key: [ColumnProgram]
     let properties: [ColumnProgram]
     let writesRows: Bool
+    /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
+    let mayRepeatKeys: Bool
+    let adoptions: [Adoption]
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
 
@@ -68,9 +79,18 @@ public final class TableProgram {
                     references.append(try columns(reference.target.key, in: relation))
                 }
             }
+            // A first read makes relationships when all nodes are there: nothing waits.
+            let isAdopting = part == .all || (part == .relationships && keepsNodes)
+            let adoptions = (isAdopting ? mapping.keptReferences(to: node) : []).map { holder, reference in
+                let names = reference.target.key.map(\.property)
+                let isKey = Set(names) == Set(node.key.map(\.property))
+                let referred = node.properties.filter { names.contains($0.property) }.map(\.column)
+                let columns = relation.columns.indices.filter { referred.contains(relation.columns[$0].name) }
+                return Adoption(holder: holder, reference: reference, columns: isKey ? [] : columns)
+            }
             return TableProgram(
                 relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
-                writesRows: writesRows, keepsNodes: keepsNodes)
+                writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions)
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part == .all || part == .relationships else { return nil }
@@ -84,17 +104,19 @@ public final class TableProgram {
 
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        part: Part, writesRows: Bool, keepsNodes: Bool
+        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = []
     ) {
         table = relation.name
         self.shape = shape
         columnCount = relation.columns.count
+        mayRepeatKeys = relation.replicaIdentity == .full
         self.key = key
         self.properties = properties
         self.tableIndex = tableIndex
         self.part = part
         self.writesRows = writesRows
         self.keepsNodes = keepsNodes
+        self.adoptions = adoptions
     }
 
     private static func columns(
