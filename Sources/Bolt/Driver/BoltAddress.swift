@@ -13,3 +13,7 @@ public struct BoltAddress: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
+
+extension BoltConfiguration {
+    var endpoint: BoltAddress { BoltAddress(host: host, port: port) }
+}

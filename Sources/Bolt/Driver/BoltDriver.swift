@@ -36,10 +36,12 @@ public struct BoltDriverSettings: Sendable {
 public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings
     let pool: BoltPool
+    let connections: any ConnectionProvider
 
     public init(_ settings: BoltDriverSettings) {
         self.settings = settings
         pool = BoltPool(settings)
+        connections = DirectProvider(pool: pool, address: settings.connection.endpoint)
     }
 
     public convenience init(_ connection: BoltConfiguration) { self.init(BoltDriverSettings(connection)) }
@@ -51,7 +53,10 @@ public final class BoltDriver: Sendable {
 
     /// Sees that the server is there and takes the credentials, over a connection that answers now.
     public func verifyConnectivity() async throws(BoltError) -> BoltServer {
-        let link = try await acquire(auth: nil, checksLiveness: true)
+        let need = ConnectionNeed(
+            mode: .read, database: settings.connection.database.map { .named($0) } ?? .home,
+            auth: settings.connection.credentials, checksLiveness: true)
+        let link = try await connections.acquire(need).link
         let server = await link.server
         await pool.release(link)
         guard let server else { throw BoltError(.closed, "the connection was lost", server: nil) }
@@ -60,11 +65,4 @@ public final class BoltDriver: Sendable {
 
     /// Closes every connection; those in use when they are given back.
     public func close() async { await pool.close() }
-
-    func acquire(auth: BoltAuth?, checksLiveness: Bool = false) async throws(BoltError) -> BoltLink {
-        let connection = settings.connection
-        return try await pool.acquire(
-            BoltAddress(host: connection.host, port: connection.port), auth: auth ?? connection.credentials,
-            deadline: .after(settings.acquisitionTimeout), checksLiveness: checksLiveness)
-    }
 }

@@ -52,6 +52,8 @@ actor BoltLink {
     private var value: [String: BoltValue] = [:]
     private var lastFailure: BoltError?
     private(set) var auth: BoltAuth
+    /// Told of what failed before the session is; gives the error that the session gets.
+    private var watcher: (@Sendable (BoltError) async -> BoltError)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -82,8 +84,16 @@ actor BoltLink {
         channel = nil
     }
 
+    /// Has what fails from now on told to `watcher` first, until the connection is given back.
+    func watch(_ watcher: @escaping @Sendable (BoltError) async -> BoltError) { self.watcher = watcher }
+
     /// Leaves the connection as new: no transaction, no stream, no failure.
     func release() {
+        watcher = nil
+        settle()
+    }
+
+    private func settle() {
         guard let channel, channel.isOpen else { return }
         channel.interrupts = []
         do throws(BoltError) {
@@ -126,9 +136,10 @@ actor BoltLink {
         } onCancel: {
             interrupt.wake()
         }
-        guard case .failure(let error) = outcome, error.kind == .woken else { return try outcome.get() }
+        guard case .failure(let error) = outcome else { return try outcome.get() }
+        guard error.kind == .woken else { throw await watcher?(error) ?? error }
         interrupt.drain()
-        release()
+        settle()
         throw BoltError(.cancelled, "the task was cancelled", server: address.description)
     }
 

@@ -31,8 +31,9 @@ actor BoltPool {
 
     /// Gives a connection, one that is there or a new one, and waits where there are too many.
     func acquire(
-        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime, checksLiveness: Bool = false
+        _ address: BoltAddress, auth: BoltAuth, checksLiveness: Bool = false
     ) async throws(BoltError) -> BoltLink {
+        let deadline = MonotonicTime.after(settings.acquisitionTimeout)
         while true {
             guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
             if let found = idle[address]?.popLast() {

@@ -49,6 +49,8 @@ public actor BoltSession {
     private let settings: BoltSessionSettings
     /// What the next transaction waits for, and what others can be given to wait for this session's.
     public private(set) var lastBookmarks: [String]
+    /// Known from the first connection on, and the same for the rest of the session's life.
+    private var database: DatabaseChoice
     /// The result of the last auto-commit query, while it has a connection.
     private var current: BoltCursor?
     private var transaction: BoltTransaction?
@@ -58,6 +60,7 @@ public actor BoltSession {
         self.driver = driver
         self.settings = settings
         lastBookmarks = settings.bookmarks
+        database = (settings.database ?? driver.settings.connection.database).map { .named($0) } ?? .home
     }
 
     /// Runs a query in a transaction of its own.
@@ -68,7 +71,7 @@ public actor BoltSession {
         _ transaction: BoltTransactionSettings = BoltTransactionSettings()
     ) async throws(BoltError) -> BoltCursor {
         try await makeReady(transaction)
-        let link = try await acquire()
+        let link = try await acquire(settings.accessMode)
         do throws(BoltError) {
             let extra = try await extra(transaction, link, settings.accessMode)
             let (stream, fields) = try await link.run(
@@ -151,7 +154,7 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry
     ) async throws(BoltError) -> BoltTransaction {
         try await makeReady(settings)
-        let link = try await acquire()
+        let link = try await acquire(mode)
         do throws(BoltError) {
             try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
         } catch {
@@ -178,7 +181,14 @@ public actor BoltSession {
         current = nil
     }
 
-    private func acquire() async throws(BoltError) -> BoltLink { try await driver.acquire(auth: settings.auth) }
+    private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
+        let need = ConnectionNeed(
+            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: lastBookmarks,
+            auth: settings.auth ?? driver.settings.connection.credentials)
+        let connection = try await driver.connections.acquire(need)
+        database = connection.database
+        return connection.link
+    }
 
     private func extra(
         _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
@@ -191,7 +201,7 @@ public actor BoltSession {
                 .configuration, "a session's own credentials need Bolt 5.1 or later", server: link.address.description)
         }
         return TransactionExtra(
-            database: settings.database ?? driver.settings.connection.database, bookmarks: lastBookmarks,
+            database: database.name, bookmarks: lastBookmarks,
             metadata: transaction.metadata, timeout: transaction.timeout, mode: mode,
             impersonatedUser: settings.impersonatedUser, notifications: settings.notifications)
     }
