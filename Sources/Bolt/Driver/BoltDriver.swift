@@ -20,6 +20,11 @@ public struct BoltDriverSettings: Sendable {
     public var retryTimeMax: Duration = .seconds(30)
     /// Lets the server count which kinds of transaction are used, where it asks for that.
     public var sendsTelemetry = true
+    /// For a cluster: says which addresses stand for the one in the URL, each time a router is looked for there. The
+    /// first that answers is taken. Nil takes the address as it is.
+    public var resolver: (@Sendable (BoltAddress) async -> [BoltAddress])?
+    /// In place of the system's resolver of names; for tests.
+    package var lookUp: (@Sendable (String) async -> [String])?
 
     public init(_ connection: BoltConfiguration) { self.connection = connection }
 }
@@ -37,11 +42,13 @@ public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings
     let pool: BoltPool
     let connections: any ConnectionProvider
+    private let router: Router?
 
     public init(_ settings: BoltDriverSettings) {
         self.settings = settings
         pool = BoltPool(settings)
-        connections = DirectProvider(pool: pool, address: settings.connection.endpoint)
+        router = settings.connection.routing == nil ? nil : Router(settings, pool: pool)
+        connections = router ?? DirectProvider(pool: pool, address: settings.connection.endpoint)
     }
 
     public convenience init(_ connection: BoltConfiguration) { self.init(BoltDriverSettings(connection)) }
@@ -51,16 +58,35 @@ public final class BoltDriver: Sendable {
         BoltSession(self, settings)
     }
 
-    /// Sees that the server is there and takes the credentials, over a connection that answers now.
+    /// Sees that the server is there and takes the credentials, over a connection that answers now; of a cluster, a
+    /// member that reads.
     public func verifyConnectivity() async throws(BoltError) -> BoltServer {
-        let need = ConnectionNeed(
-            mode: .read, database: settings.connection.database.map { .named($0) } ?? .home,
-            auth: settings.connection.credentials, checksLiveness: true)
+        var need = need(settings.connection.database, bookmarks: [])
+        need.checksLiveness = true
         let link = try await connections.acquire(need).link
         let server = await link.server
         await pool.release(link)
         guard let server else { throw BoltError(.closed, "the connection was lost", server: nil) }
         return server
+    }
+
+    /// What is known about who does what for a database; nil for one server, and where nobody asked yet.
+    public func routingTable(for database: String?) async -> BoltRoutingTable? { await router?.table(database) }
+
+    /// Asks the cluster who does what for a database, whatever is known; does nothing for one server.
+    ///
+    /// - Parameter database: Nil for the home database, which the table names.
+    @discardableResult
+    public func updateRoutingTable(
+        for database: String?, bookmarks: [String] = []
+    ) async throws(BoltError) -> BoltRoutingTable? {
+        try await router?.discover(database, need(database, bookmarks: bookmarks))
+    }
+
+    private func need(_ database: String?, bookmarks: [String]) -> ConnectionNeed {
+        ConnectionNeed(
+            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks,
+            auth: settings.connection.credentials)
     }
 
     /// Closes every connection; those in use when they are given back.

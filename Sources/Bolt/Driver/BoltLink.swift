@@ -52,6 +52,10 @@ actor BoltLink {
     private var value: [String: BoltValue] = [:]
     private var lastFailure: BoltError?
     private(set) var auth: BoltAuth
+    /// It was used before, and may have died unnoticed since.
+    private(set) var wasReleased = false
+    /// The database that the server took for the transaction, where it says so; from Bolt 5.8.
+    private(set) var database: String?
     /// Told of what failed before the session is; gives the error that the session gets.
     private var watcher: (@Sendable (BoltError) async -> BoltError)?
 
@@ -90,6 +94,8 @@ actor BoltLink {
     /// Leaves the connection as new: no transaction, no stream, no failure.
     func release() {
         watcher = nil
+        database = nil
+        wasReleased = true
         settle()
     }
 
@@ -337,8 +343,11 @@ actor BoltLink {
     private func succeed(_ request: Expected, _ metadata: [String: BoltValue]) {
         switch request {
         case .nothing: break
-        case .value: value = metadata
+        case .value:
+            value = metadata
+            database = database ?? metadata["db"]?.stringValue
         case .run(let stream):
+            database = database ?? metadata["db"]?.stringValue
             streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []
             streams[stream]?.query = metadata["qid"]?.integerValue
             streams[stream]?.firstAfter = metadata["t_first"]

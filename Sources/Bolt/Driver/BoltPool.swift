@@ -20,14 +20,21 @@ actor BoltPool {
     private var inUse: [BoltAddress: Int] = [:]
     private var waiters: [BoltAddress: [Waiter]] = [:]
     private var waiterCount = 0
+    /// Whether the server passes transactions on.
+    private var passesOn: [BoltAddress: Bool] = [:]
     private var isClosed = false
 
     init(_ settings: BoltDriverSettings) { self.settings = settings }
 
-    /// For a choice among servers: the one with the fewest is the least loaded.
-    func connectionsInUse(_ address: BoltAddress) -> Int { inUse[address] ?? 0 }
+    /// Those handed out, for a choice among servers.
+    func connectionsInUse(_ addresses: [BoltAddress]) -> [BoltAddress: Int] {
+        inUse.filter { addresses.contains($0.key) }
+    }
 
     func idleConnections(_ address: BoltAddress) -> Int { idle[address]?.count ?? 0 }
+
+    /// Every server, as far as it was connected to, passes transactions on to the one that can do them.
+    var isRoutedByServers: Bool { !passesOn.isEmpty && passesOn.values.allSatisfy(\.self) }
 
     /// Gives a connection, one that is there or a new one, and waits where there are too many.
     func acquire(
@@ -35,7 +42,7 @@ actor BoltPool {
     ) async throws(BoltError) -> BoltLink {
         let deadline = MonotonicTime.after(settings.acquisitionTimeout)
         while true {
-            guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
+            guard !isClosed else { throw BoltError(.usage, "the driver was closed", server: address.description) }
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
                 if await isGood(found, auth: auth, checksLiveness: checksLiveness) { return found.link }
@@ -67,9 +74,25 @@ actor BoltPool {
         configuration.port = address.port
         configuration.auth = auth
         configuration.connectTimeout = min(configuration.connectTimeout, max(deadline - .now, .milliseconds(1)))
+        if configuration.routing != nil { configuration.routingContext = settings.connection.contextAsRouter }
         let link = BoltLink(address, auth: auth)
-        _ = try await link.connect(configuration)
+        let server = try await connect(link, configuration)
+        passesOn[address] = server.passesTransactionsOn
         return link
+    }
+
+    /// Tries each address that the host's name stands for.
+    private func connect(_ link: BoltLink, _ configuration: BoltConfiguration) async throws(BoltError) -> BoltServer {
+        var configuration = configuration
+        var addresses = await settings.lookUp?(configuration.host) ?? []
+        while addresses.count > 1 {
+            configuration.dialedHost = addresses.removeFirst()
+            do throws(BoltError) { return try await link.connect(configuration) } catch {
+                guard error.isConnectionLoss else { throw error }
+            }
+        }
+        configuration.dialedHost = addresses.first
+        return try await link.connect(configuration)
     }
 
     private func isGood(_ found: Idle, auth: BoltAuth, checksLiveness: Bool) async -> Bool {
@@ -130,6 +153,18 @@ actor BoltPool {
     private func giveUp(_ number: Int, _ address: BoltAddress) {
         guard let index = waiters[address]?.firstIndex(where: { $0.number == number }) else { return }
         waiters[address]?.remove(at: index).continuation.resume(returning: false)
+    }
+
+    /// Closes the idle connections to a server that was lost.
+    func closeIdle(_ address: BoltAddress) async {
+        let links = idle.removeValue(forKey: address) ?? []
+        for idle in links { await idle.link.close() }
+    }
+
+    /// Closes the idle connections to servers that are none of these.
+    func closeIdle(except addresses: Set<BoltAddress>) async {
+        passesOn = passesOn.filter { addresses.contains($0.key) }
+        for address in idle.keys where !addresses.contains(address) { await closeIdle(address) }
     }
 
     /// Closes what is idle, and each connection in use when it comes back.

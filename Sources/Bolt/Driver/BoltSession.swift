@@ -76,6 +76,7 @@ public actor BoltSession {
             let extra = try await extra(transaction, link, settings.accessMode)
             let (stream, fields) = try await link.run(
                 query, parameters, extra: extra, fetchSize: fetchSize, telemetry: telemetry(.autoCommit))
+            await learnDatabase(link, settings.accessMode)
             let server = await link.server
             let cursor = BoltCursor(
                 link, stream, keys: fields, query: query, parameters: parameters, server: server,
@@ -157,6 +158,7 @@ public actor BoltSession {
         let link = try await acquire(mode)
         do throws(BoltError) {
             try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
+            await learnDatabase(link, mode)
         } catch {
             await driver.pool.release(link)
             throw error
@@ -182,12 +184,21 @@ public actor BoltSession {
     }
 
     private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
-        let need = ConnectionNeed(
-            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: lastBookmarks,
-            auth: settings.auth ?? driver.settings.connection.credentials)
-        let connection = try await driver.connections.acquire(need)
+        let connection = try await driver.connections.acquire(need(mode))
         database = connection.database
         return connection.link
+    }
+
+    private func need(_ mode: BoltAccessMode) -> ConnectionNeed {
+        ConnectionNeed(
+            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: lastBookmarks,
+            auth: settings.auth ?? driver.settings.connection.credentials)
+    }
+
+    /// The server that began the transaction may have said which database the home database is.
+    private func learnDatabase(_ link: BoltLink, _ mode: BoltAccessMode) async {
+        guard case .home = database, let name = await link.database else { return }
+        database = await driver.connections.learn(home: name, for: need(mode))
     }
 
     private func extra(

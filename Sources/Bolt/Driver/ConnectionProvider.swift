@@ -39,6 +39,11 @@ protocol ConnectionProvider: Sendable {
     ///
     /// Whatever fails on it from then on is told to the provider before it reaches the session.
     func acquire(_ need: ConnectionNeed) async throws(BoltError) -> Connection
+
+    /// A server said which database it took where the session asked for the home database.
+    ///
+    /// - Returns: What the session asks for from now on.
+    func learn(home database: String, for need: ConnectionNeed) async -> DatabaseChoice
 }
 
 /// One server, which does everything.
@@ -50,4 +55,7 @@ struct DirectProvider: ConnectionProvider {
         let link = try await pool.acquire(address, auth: need.auth, checksLiveness: need.checksLiveness)
         return Connection(link: link, database: need.database)
     }
+
+    /// The server finds it again each time.
+    func learn(home database: String, for need: ConnectionNeed) -> DatabaseChoice { .home }
 }
