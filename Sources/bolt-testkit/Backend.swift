@@ -5,13 +5,13 @@ import Foundation
 
 /// Serves one connection of the suite: one test.
 actor Backend {
-    private struct Failed: Error { let message: String }
+    struct Failed: Error { let message: String }
     /// The test's own code gave up.
     private struct Given: Error { let id: Int? }
 
-    private let peer: Peer
+    let peer: Peer
     private var count = 0
-    private var drivers: [Int: BoltDriver] = [:]
+    var drivers: [Int: BoltDriver] = [:]
     private var sessions: [Int: BoltSession] = [:]
     private var transactions: [Int: BoltTransaction] = [:]
     private var managed: Set<Int> = []
@@ -51,7 +51,7 @@ actor Backend {
         return ["id": .int(Int64(count))]
     }
 
-    private func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
+    func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
         guard let id = data[key].int, let thing = things[Int(id)] else { throw Failed(message: "no such \(key)") }
         return thing
     }
@@ -73,6 +73,9 @@ actor Backend {
         case "CheckMultiDBSupport":
             _ = try await find(drivers, data, "driverId").verifyConnectivity()
             return ("MultiDBSupport", ["id": data["driverId"], "available": true])
+        case "GetRoutingTable": return try await routingTable(data)
+        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
+        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -180,6 +183,7 @@ actor Backend {
         if let size = data["maxConnectionPoolSize"].int { settings.connectionsMax = Int(size) }
         if let limit = data["connectionAcquisitionTimeoutMs"].int { settings.acquisitionTimeout = .milliseconds(limit) }
         if data["telemetryDisabled"].bool == true { settings.sendsTelemetry = false }
+        resolve(&settings, data)
         return settings
     }
 

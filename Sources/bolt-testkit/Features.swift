@@ -13,5 +13,6 @@ let features: [JSON] = [
     "Feature:API:SSLSchemes", "Feature:API:SSLClientCertificate", "Feature:TLS:1.2", "Feature:TLS:1.3",
     "Optimization:AuthPipelining", "Optimization:ConnectionReuse", "Optimization:EagerTransactionBegin",
     "Optimization:ImplicitDefaultArguments", "Optimization:MinimalResets", "Optimization:PullPipelining",
+    "AuthorizationExpiredTreatment", "Backend:RTFetch", "Backend:RTForceUpdate",
     "ConfHint:connection.recv_timeout_seconds",
 ]

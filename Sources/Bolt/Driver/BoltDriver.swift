@@ -89,6 +89,11 @@ public final class BoltDriver: Sendable {
             auth: settings.connection.credentials)
     }
 
+    /// How many connections there are to a server: handed out, and kept for the next.
+    public func connectionCount(to address: BoltAddress) async -> (inUse: Int, idle: Int) {
+        await pool.connectionCount(address)
+    }
+
     /// Closes every connection; those in use when they are given back.
     public func close() async { await pool.close() }
 }

@@ -31,7 +31,9 @@ actor BoltPool {
         inUse.filter { addresses.contains($0.key) }
     }
 
-    func idleConnections(_ address: BoltAddress) -> Int { idle[address]?.count ?? 0 }
+    func connectionCount(_ address: BoltAddress) -> (inUse: Int, idle: Int) {
+        (inUse[address] ?? 0, idle[address]?.count ?? 0)
+    }
 
     /// Every server, as far as it was connected to, passes transactions on to the one that can do them.
     var isRoutedByServers: Bool { !passesOn.isEmpty && passesOn.values.allSatisfy(\.self) }

@@ -106,7 +106,8 @@ actor Router: ConnectionProvider {
         switch error.code {
         case "Neo.ClientError.Cluster.NotALeader", "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase":
             tables[database]?.removeWriter(address)
-        case "Neo.TransientError.Database.DatabaseUnavailable": await drop(address)
+        case "Neo.TransientError.General.DatabaseUnavailable", "Neo.TransientError.Database.DatabaseUnavailable":
+            await drop(address)
         default: break
         }
         return error
