@@ -76,6 +76,7 @@ actor Backend {
         case "GetRoutingTable": return try await routingTable(data)
         case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
         case "GetConnectionPoolMetrics": return try await poolMetrics(data)
+        case "ExecuteQuery": return try await executeQuery(data)
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -135,6 +136,25 @@ actor Backend {
             throw Failed(message: "a managed transaction ends by itself")
         }
         return try find(transactions, data, "txId")
+    }
+
+    private func executeQuery(_ data: JSON) async throws -> (String, JSON) {
+        let config = data["config"]
+        var settings = try sessionSettings(config)
+        settings.accessMode = config["routing"].string == "r" ? .read : .write
+        let result = try await find(drivers, data, "driverId").executeQuery(
+            data["cypher"].string ?? "", try CypherValues.values(data["params"]), settings,
+            transaction: try transactionSettings(config))
+        let records = try result.records.map { record in
+            JSON.object(["values": .array(try record.map { try CypherValues.json($0) })])
+        }
+        return (
+            "EagerResult",
+            [
+                "keys": .array(result.keys.map { .string($0) }), "records": .array(records),
+                "summary": try result.summary.json(),
+            ]
+        )
     }
 
     private func result(_ cursor: BoltCursor) -> (String, JSON) {

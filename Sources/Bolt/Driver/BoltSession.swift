@@ -43,6 +43,7 @@ public actor BoltSession {
         case managed = 0
         case explicit = 1
         case autoCommit = 2
+        case query = 3
     }
 
     private let driver: BoltDriver
@@ -76,7 +77,6 @@ public actor BoltSession {
             let extra = try await extra(transaction, link, settings.accessMode)
             let (stream, fields) = try await link.run(
                 query, parameters, extra: extra, fetchSize: fetchSize, telemetry: telemetry(.autoCommit))
-            await learnDatabase(link, settings.accessMode)
             let server = await link.server
             let cursor = BoltCursor(
                 link, stream, keys: fields, query: query, parameters: parameters, server: server,
@@ -104,7 +104,7 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings = BoltTransactionSettings(),
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
-        try await execute(settings, .write, body)
+        try await execute(settings, .write, .managed, body)
     }
 
     /// The same for what only reads; in a cluster any member may do it.
@@ -112,7 +112,20 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings = BoltTransactionSettings(),
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
-        try await execute(settings, .read, body)
+        try await execute(settings, .read, .managed, body)
+    }
+
+    /// Runs one query in a transaction of its own and gives all of its result.
+    ///
+    /// The transaction's beginning, the query and the first fetch go to the server together.
+    func executeQuery(
+        _ query: String, _ parameters: [String: BoltValue], _ transaction: BoltTransactionSettings
+    ) async throws -> BoltEagerResult {
+        try await execute(transaction, settings.accessMode, .query) { transaction in
+            let cursor = try await transaction.run(query, parameters)
+            let records = try await cursor.list()
+            return BoltEagerResult(keys: cursor.keys, records: records, summary: try await cursor.consume())
+        }
     }
 
     /// Ends what is under way; an open transaction is rolled back.
@@ -127,14 +140,14 @@ public actor BoltSession {
     // MARK: Parts
 
     private func execute<Result: Sendable>(
-        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode,
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry,
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
         let deadline = MonotonicTime.after(driver.settings.retryTimeMax)
         var delay = 1.0
         while true {
             do {
-                let transaction = try await begin(settings, mode, .managed)
+                let transaction = try await begin(settings, mode, kind)
                 let result: Result
                 do {
                     result = try await body(transaction)
@@ -157,8 +170,8 @@ public actor BoltSession {
         try await makeReady(settings)
         let link = try await acquire(mode)
         do throws(BoltError) {
-            try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
-            await learnDatabase(link, mode)
+            let extra = try await extra(settings, link, mode)
+            try await link.begin(extra, telemetry: telemetry(kind), waits: kind != .query)
         } catch {
             await driver.pool.release(link)
             throw error
@@ -196,16 +209,18 @@ public actor BoltSession {
     }
 
     /// The server that began the transaction may have said which database the home database is.
-    private func learnDatabase(_ link: BoltLink, _ mode: BoltAccessMode) async {
+    private func learnDatabase(_ link: BoltLink) async {
         guard case .home = database, let name = await link.database else { return }
-        database = await driver.connections.learn(home: name, for: need(mode))
+        database = await driver.connections.learn(home: name, for: need(settings.accessMode))
     }
 
     private func extra(
         _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
     ) async throws(BoltError) -> TransactionExtra {
-        if settings.impersonatedUser != nil, await link.server?.version.hasImpersonation != true {
-            throw BoltError(.configuration, "impersonation needs Bolt 4.4 or later", server: link.address.description)
+        if let user = settings.impersonatedUser, await link.server?.version.hasImpersonation != true {
+            throw BoltError(
+                .configuration, "impersonation, of '\(user)' here, needs Bolt 4.4 or later",
+                server: link.address.description)
         }
         if settings.auth != nil, await link.server?.version.hasLogon != true {
             throw BoltError(
@@ -224,6 +239,7 @@ public actor BoltSession {
     /// A transaction is over: its connection goes back, and its bookmark counts from now on.
     private func ended(_ link: BoltLink, _ end: [String: BoltValue]?) async {
         if let bookmark = end?["bookmark"]?.stringValue { lastBookmarks = [bookmark] }
+        await learnDatabase(link)
         await driver.pool.release(link)
     }
 }
