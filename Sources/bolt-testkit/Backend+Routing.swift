@@ -34,23 +34,21 @@ extension Backend {
 
     func resolve(_ settings: inout BoltDriverSettings, _ data: JSON) {
         if data["resolverRegistered"].bool == true {
-            settings.resolver = { [weak self] address in
-                let answer = await self?.ask("ResolverResolutionRequired", ["address": .string(address.description)])
-                return (answer ?? []).compactMap { BoltAddress($0) }
+            settings.resolver = { [self] address in
+                await resolve("ResolverResolutionRequired", ["address": .string(address.description)])
+                    .compactMap { BoltAddress($0) }
             }
         }
         if data["domainNameResolverRegistered"].bool == true {
-            settings.lookUp = { [weak self] name in
-                await self?.ask("DomainNameResolutionRequired", ["name": .string(name)]) ?? []
+            settings.lookUp = { [self] name in
+                await resolve("DomainNameResolutionRequired", ["name": .string(name)])
             }
         }
     }
 
-    /// Has the test answer a question while it waits for an answer of ours.
-    private func ask(_ name: String, _ question: [String: JSON]) async -> [String] {
-        var question = question
-        question["id"] = .int(0)
-        peer.send(name, .object(question))
-        return (await peer.nextRequest()?["data"]["addresses"].array ?? []).compactMap(\.string)
+    /// A test that hangs up knows no address.
+    private func resolve(_ name: String, _ data: [String: JSON]) async -> [String] {
+        let answer = try? await ask(name, data)
+        return (answer?["addresses"].array ?? []).compactMap(\.string)
     }
 }

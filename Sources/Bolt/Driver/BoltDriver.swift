@@ -8,7 +8,8 @@ public struct BoltDriverSettings: Sendable {
     public var connection: BoltConfiguration
     /// The most connections to one server.
     public var connectionsMax = 100
-    /// For getting a connection: waiting for a free one, or making a new one.
+    /// For getting a connection: waiting for a free one, or making a new one, its login included. A server that cannot
+    /// be reached is given up after ``BoltConfiguration/connectTimeout`` already.
     public var acquisitionTimeout: Duration = .seconds(60)
     /// A connection older than this is not used again.
     public var connectionLifetimeMax: Duration = .seconds(3600)
@@ -20,6 +21,13 @@ public struct BoltDriverSettings: Sendable {
     public var retryTimeMax: Duration = .seconds(30)
     /// Lets the server count which kinds of transaction are used, where it asks for that.
     public var sendsTelemetry = true
+    /// Who gives the credentials; nil for those of ``connection``, which stay the same.
+    public var authManager: (any BoltAuthManager)?
+    /// Asked before each new connection for the certificate that servers are shown from now on; nil from it means the
+    /// one it gave last. Without it that of ``connection`` is shown, if any.
+    public var clientCertificateProvider: (@Sendable () async throws -> BoltTLS.ClientCertificate?)?
+    /// By which the ages of connections and routing tables count.
+    public var clock = BoltClock.system
     /// For a cluster: says which addresses stand for the one in the URL, each time a router is looked for there. The
     /// first that answers is taken. Nil takes the address as it is.
     public var resolver: (@Sendable (BoltAddress) async -> [BoltAddress])?
@@ -42,6 +50,8 @@ public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings
     let pool: BoltPool
     let connections: any ConnectionProvider
+    /// Of ``executeQuery(_:_:_:transaction:bookmarks:)``.
+    let queryBookmarks = BoltBookmarks()
     private let router: Router?
 
     public init(_ settings: BoltDriverSettings) {
@@ -61,7 +71,7 @@ public final class BoltDriver: Sendable {
     /// Sees that the server is there and takes the credentials, over a connection that answers now; of a cluster, a
     /// member that reads.
     public func verifyConnectivity() async throws(BoltError) -> BoltServer {
-        var need = need(settings.connection.database, bookmarks: [])
+        var need = need(settings.connection.database)
         need.checksLiveness = true
         let link = try await connections.acquire(need).link
         let server = await link.server
@@ -83,10 +93,10 @@ public final class BoltDriver: Sendable {
         try await router?.discover(database, need(database, bookmarks: bookmarks))
     }
 
-    private func need(_ database: String?, bookmarks: [String]) -> ConnectionNeed {
+    /// A member that reads.
+    func need(_ database: String?, bookmarks: [String] = []) -> ConnectionNeed {
         ConnectionNeed(
-            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks,
-            auth: settings.connection.credentials)
+            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks, login: login(nil))
     }
 
     /// How many connections there are to a server: handed out, and kept for the next.

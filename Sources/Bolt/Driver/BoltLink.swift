@@ -12,6 +12,18 @@ actor BoltLink {
         var records: [[BoltValue]]
         /// What came with the end of the records; nil where there are more.
         var end: [String: BoltValue]?
+        /// The stream had a record, now or before.
+        var hadRecord: Bool
+    }
+
+    /// As whom the connection is logged in.
+    struct Login: Sendable {
+        let auth: BoltAuth
+        let manager: any BoltAuthManager
+        /// Of the times that the server has declared all logins void, those before this one.
+        let count: Int
+
+        func isSame(as other: Login) -> Bool { auth == other.auth && count == other.count }
     }
 
     private struct Stream {
@@ -22,6 +34,7 @@ actor BoltLink {
         var end: [String: BoltValue]?
         var fetchSize: Int64
         var isPulling = true
+        var hadRecord = false
         var failure: BoltError?
         /// When the first record was there, which is said before it comes.
         var firstAfter: BoltValue?
@@ -31,13 +44,15 @@ actor BoltLink {
 
     private enum Expected {
         case nothing
+        case login
+        case telemetry
         case run(Int)
         case records(Int)
         case value
     }
 
     nonisolated let address: BoltAddress
-    nonisolated let created = MonotonicTime.now
+    nonisolated let created: MonotonicTime
     private nonisolated let executor: ThreadExecutor
     /// Woken when the task that waits is cancelled.
     private nonisolated let interrupt = Wakeup()
@@ -48,10 +63,16 @@ actor BoltLink {
     private var expected: [Expected] = []
     private var lastRun: Int?
     private var isInTransaction = false
+    private var usesUTC = true
     /// What the last answer that is a value held, such as a commit's.
     private var value: [String: BoltValue] = [:]
     private var lastFailure: BoltError?
-    private(set) var auth: BoltAuth
+    private(set) var login: Login
+    /// The server refused the credentials; it may do nothing more for this connection.
+    private var isLoginRefused = false
+    /// To be told to whom it concerns.
+    private var refusal: BoltFailure?
+    private let onRefusal: @Sendable (BoltFailure) async -> Void
     /// It was used before, and may have died unnoticed since.
     private(set) var wasReleased = false
     /// The database that the server took for the transaction, where it says so; from Bolt 5.8.
@@ -61,9 +82,15 @@ actor BoltLink {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    init(_ address: BoltAddress, auth: BoltAuth) {
+    /// - Parameter onRefusal: Hears each failure of the kind that the auth manager hears.
+    init(
+        _ address: BoltAddress, created: MonotonicTime, login: Login,
+        onRefusal: @escaping @Sendable (BoltFailure) async -> Void
+    ) {
         self.address = address
-        self.auth = auth
+        self.created = created
+        self.login = login
+        self.onRefusal = onRefusal
         executor = ThreadExecutor(name: "bolt \(address.port)")
     }
 
@@ -71,11 +98,25 @@ actor BoltLink {
 
     // MARK: Life
 
-    func connect(_ configuration: BoltConfiguration) async throws(BoltError) -> BoltServer {
+    /// Connects within the configuration's limit, and has all done by the deadline.
+    func connect(_ configuration: BoltConfiguration, deadline: MonotonicTime) async throws(BoltError) -> BoltServer {
         try await uninterrupted { () throws(BoltError) in
-            let channel = try BoltChannel(configuration, wakeups: [interrupt])
+            let channel: BoltChannel
+            do throws(BoltError) {
+                channel = try BoltChannel(
+                    configuration, wakeups: [interrupt], limit: .milliseconds(deadline.millisecondsFromNow))
+            } catch {
+                if error.isSecurityFailure { refusal = error.failure }
+                throw error
+            }
+            guard channel.server.isCompatible else {
+                throw BoltError(
+                    .connect, "the server says that it is '\(channel.server.agent)', which is not known to be compatible",
+                    server: address.description)
+            }
             channel.interrupts = [interrupt]
             self.channel = channel
+            usesUTC = channel.server.usesUTC
             return channel.server
         }
     }
@@ -107,6 +148,7 @@ actor BoltLink {
                 try channel.recover()
             }
         } catch { channel.close() }
+        if isLoginRefused { channel.close() }
         channel.interrupts = [interrupt]
         streams = [:]
         expected = []
@@ -123,12 +165,18 @@ actor BoltLink {
     }
 
     /// Goes on as somebody else.
-    func logOn(again auth: BoltAuth) throws(BoltError) {
-        guard auth != self.auth else { return }
-        let channel = try open()
-        channel.logOn(again: auth)
-        expected += [.nothing, .nothing]
-        self.auth = auth
+    ///
+    /// - Parameter waits: Whether for the answer; else it comes with that to the next request.
+    func logOn(again login: Login, waits: Bool) async throws(BoltError) {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            channel.logOn(again: login.auth)
+            expected += [.nothing, .login]
+            self.login = login
+            guard waits else { return }
+            try channel.flush()
+            try receiveAll()
+        }
     }
 
     /// Calls `body`; a cancellation of the task ends what it waits for, and what the server does for it.
@@ -142,11 +190,26 @@ actor BoltLink {
         } onCancel: {
             interrupt.wake()
         }
-        guard case .failure(let error) = outcome else { return try outcome.get() }
-        guard error.kind == .woken else { throw await watcher?(error) ?? error }
-        interrupt.drain()
-        settle()
-        throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        let isAnswered = await tellRefusal()
+        switch outcome {
+        case .success(let result): return result
+        case .failure(var error):
+            guard error.kind == .woken else {
+                if error.isSecurityFailure { error.isAnsweredByAuthManager = isAnswered }
+                throw await watcher?(error) ?? error
+            }
+            interrupt.drain()
+            settle()
+            throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        }
+    }
+
+    /// - Returns: Whether the work may succeed when it is done again.
+    private func tellRefusal() async -> Bool {
+        guard let failure = refusal else { return false }
+        refusal = nil
+        await onRefusal(failure)
+        return await login.manager.handle(failure, of: login.auth)
     }
 
     private func open() throws(BoltError) -> BoltChannel {
@@ -189,10 +252,14 @@ actor BoltLink {
         expected.contains { if case .run(stream) = $0 { true } else { false } }
     }
 
+    /// What was last said about the kind of transaction has arrived.
+    private(set) var isTelemetryTaken = false
+
     private func count(_ telemetry: Int64?, _ channel: BoltChannel) {
+        isTelemetryTaken = false
         guard let telemetry, channel.server.wantsTelemetry else { return }
         channel.telemetry(telemetry)
-        expected.append(.nothing)
+        expected.append(.telemetry)
     }
 
     /// - Parameter waits: Whether for the answer; else it is received together with the next one.
@@ -226,18 +293,20 @@ actor BoltLink {
     }
 
     /// Gives the next records of a stream, and waits for them.
-    func fetch(_ stream: Int) async throws(BoltError) -> Batch {
+    ///
+    /// - Parameter all: Asks for all that are left, where it has to ask.
+    func fetch(_ stream: Int, all: Bool = false) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
-            try pullMore(stream)
+            try pullMore(stream, all: all)
             while var found = streams[stream] {
                 if !found.records.isEmpty && !found.isPulling {
-                    let batch = Batch(records: found.records, end: found.end)
+                    let batch = Batch(records: found.records, end: found.end, hadRecord: true)
                     found.records = []
                     streams[stream] = found
                     return batch
                 }
                 if let failure = found.failure { throw failure }
-                if let end = found.end { return Batch(records: [], end: end) }
+                if let end = found.end { return Batch(records: [], end: end, hadRecord: found.hadRecord) }
                 do throws(BoltError) { try receive() } catch {
                     if error.kind == .woken { throw error }
                     fail(stream, error)
@@ -248,12 +317,12 @@ actor BoltLink {
     }
 
     /// Throws the rest of a stream away and gives what came with its end.
-    func discard(_ stream: Int) async throws(BoltError) -> [String: BoltValue] {
+    func discard(_ stream: Int) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
             try giveUp(stream)
-            guard let found = streams[stream] else { return [:] }
+            guard let found = streams[stream] else { return Batch(records: [], end: [:], hadRecord: false) }
             if let failure = found.failure { throw failure }
-            return found.end ?? [:]
+            return Batch(records: [], end: found.end ?? [:], hadRecord: found.hadRecord)
         }
     }
 
@@ -273,10 +342,10 @@ actor BoltLink {
         streams[stream]?.records = []
     }
 
-    private func pullMore(_ stream: Int) throws(BoltError) {
+    private func pullMore(_ stream: Int, all: Bool) throws(BoltError) {
         guard let found = streams[stream], !found.isOver, !found.isPulling, found.records.isEmpty else { return }
         let channel = try open()
-        channel.pull(found.fetchSize, query: stream == lastRun ? nil : found.query)
+        channel.pull(all ? -1 : found.fetchSize, query: stream == lastRun ? nil : found.query)
         expected.append(.records(stream))
         streams[stream]?.isPulling = true
         try channel.flush()
@@ -328,12 +397,15 @@ actor BoltLink {
                 throw BoltError(
                     .protocolViolation, "the server sent a record of another size", server: address.description)
             }
-            streams[stream]?.records.append(values)
+            streams[stream]?.hadRecord = true
+            streams[stream]?.records.append(usesUTC ? values : values.map(\.withUTCTimes))
             return
         case .success(let metadata): succeed(next, metadata)
         case .failure(let failure):
             let error = BoltError(failure, server: address.description)
             lastFailure = error
+            if error.isSecurityFailure { refusal = failure }
+            if case .login = next { isLoginRefused = true }
             failAll(error)
         case .ignored: break
         }
@@ -342,7 +414,8 @@ actor BoltLink {
 
     private func succeed(_ request: Expected, _ metadata: [String: BoltValue]) {
         switch request {
-        case .nothing: break
+        case .nothing, .login: break
+        case .telemetry: isTelemetryTaken = true
         case .value:
             value = metadata
             database = database ?? metadata["db"]?.stringValue

@@ -7,7 +7,9 @@ struct ConnectionNeed: Sendable {
     var impersonatedUser: String?
     /// What the server, and the one that says who does what, have to have seen.
     var bookmarks: [String] = []
-    var auth: BoltAuth
+    /// The session's own; nil for the driver's.
+    var auth: BoltAuth?
+    var login: BoltLogin
     /// Whether a connection that was idle is tried, however short that was.
     var checksLiveness = false
 }
@@ -52,7 +54,7 @@ struct DirectProvider: ConnectionProvider {
     let address: BoltAddress
 
     func acquire(_ need: ConnectionNeed) async throws(BoltError) -> Connection {
-        let link = try await pool.acquire(address, auth: need.auth, checksLiveness: need.checksLiveness)
+        let link = try await pool.acquire(address, login: need.login, checksLiveness: need.checksLiveness)
         return Connection(link: link, database: need.database)
     }
 

@@ -4,7 +4,8 @@
 struct HomeDatabases: Sendable {
     private enum Whose: Hashable {
         case impersonated(String)
-        case own(BoltAuth)
+        /// Nil for that of the driver.
+        case own(BoltAuth?)
     }
 
     /// More users than that at a time make it forget them all: it only saves asking.

@@ -68,7 +68,7 @@ actor Router: ConnectionProvider {
         var reason: BoltError?
         while let address = await choose(need.mode, database) {
             do throws(BoltError) {
-                let link = try await pool.acquire(address, auth: need.auth, checksLiveness: need.checksLiveness)
+                let link = try await pool.acquire(address, login: need.login, checksLiveness: need.checksLiveness)
                 await link.watch { [self] error in await noted(error, at: address, database) }
                 return Connection(link: link, database: .named(database))
             } catch {
@@ -134,7 +134,7 @@ actor Router: ConnectionProvider {
     }
 
     private func isFresh(_ database: String?, _ need: ConnectionNeed) -> Bool {
-        tables[database]?.isFresh(for: need.mode, now: .now) ?? false
+        tables[database]?.isFresh(for: need.mode, now: settings.clock.now) ?? false
     }
 
     /// Asks one router after the other for a table, and keeps it.
@@ -188,7 +188,7 @@ actor Router: ConnectionProvider {
         _ router: BoltAddress, _ database: String?, _ need: ConnectionNeed
     ) async throws(BoltError) -> BoltRoutingTable {
         while true {
-            let link = try await pool.acquire(router, auth: need.auth)
+            let link = try await pool.acquire(router, login: need.login)
             let wasIdle = await link.wasReleased
             do throws(BoltError) {
                 let answer = try await link.route(
@@ -197,7 +197,7 @@ actor Router: ConnectionProvider {
                         database: database, bookmarks: need.bookmarks,
                         impersonatedUser: database == nil ? need.impersonatedUser : nil))
                 await pool.release(link)
-                return try BoltRoutingTable(answer, database: database, server: router, now: .now)
+                return try BoltRoutingTable(answer, database: database, server: router, now: settings.clock.now)
             } catch {
                 await pool.release(link)
                 // It may have died unnoticed in the pool, and the others there with it.
@@ -208,7 +208,7 @@ actor Router: ConnectionProvider {
     }
 
     private func keep(_ table: BoltRoutingTable) async {
-        for (database, old) in tables where old.isForgotten(now: .now) {
+        for (database, old) in tables where old.isForgotten(now: settings.clock.now) {
             tables[database] = nil
             locks[database] = nil
         }
@@ -226,7 +226,7 @@ extension BoltError {
     /// Another router would say the same.
     fileprivate var endsDiscovery: Bool {
         switch kind {
-        case .configuration, .usage, .cancelled: return true
+        case .configuration, .usage, .cancelled, .callback: return true
         default: break
         }
         switch code {
