@@ -79,7 +79,8 @@ actor BoltPool {
         let auth = try await login.credentials()
         configuration.auth = auth
         let link = BoltLink(
-            address, created: settings.clock.now, login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
+            address, created: settings.clock.now,
+            login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
             onRefusal: { [weak self] failure in await self?.refused(failure, at: address) })
         do throws(BoltError) {
             let server = try await link.connect(configuration, deadline: deadline)
