@@ -18,7 +18,8 @@ extension Backend {
         case "NewBasicAuthTokenManager":
             let id = nextID()
             authManagers[id] = BoltRenewedAuth.basic { [self] in
-                let answer = try await ask("BasicAuthTokenProviderRequest", ["basicAuthTokenManagerId": .int(Int64(id))])
+                let answer = try await ask(
+                    "BasicAuthTokenProviderRequest", ["basicAuthTokenManagerId": .int(Int64(id))])
                 return try await given(answer["auth"])
             }
             return ("BasicAuthTokenManager", ["id": .int(Int64(id))])
@@ -141,7 +142,8 @@ extension BoltAuth {
         case .kerberos(let ticket): data = ["scheme": "kerberos", "credentials": .string(ticket.reveal())]
         case .custom(let scheme, let principal, let credentials, let realm, _):
             data = [
-                "scheme": .string(scheme), "principal": .string(principal), "credentials": .string(credentials.reveal()),
+                "scheme": .string(scheme), "principal": .string(principal),
+                "credentials": .string(credentials.reveal()),
             ]
             data["realm"] = realm.map { .string($0) }
         }

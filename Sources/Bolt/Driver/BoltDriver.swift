@@ -19,6 +19,8 @@ public struct BoltDriverSettings: Sendable {
     public var fetchSize: Int64 = 1000
     /// After this a managed transaction is not tried again.
     public var retryTimeMax: Duration = .seconds(30)
+    /// Before the first new try; twice as long before each further one, give or take a fifth.
+    public var retryDelay: Duration = .seconds(1)
     /// Lets the server count which kinds of transaction are used, where it asks for that.
     public var sendsTelemetry = true
     /// Who gives the credentials; nil for those of ``connection``, which stay the same.

@@ -111,7 +111,7 @@ actor BoltLink {
             }
             guard channel.server.isCompatible else {
                 throw BoltError(
-                    .connect, "the server says that it is '\(channel.server.agent)', which is not known to be compatible",
+                    .connect, "the server names itself '\(channel.server.agent)', which is not known to be compatible",
                     server: address.description)
             }
             channel.interrupts = [interrupt]

@@ -154,7 +154,7 @@ public actor BoltSession {
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
         let deadline = MonotonicTime.after(driver.settings.retryTimeMax)
-        var delay = 1.0
+        var delay = driver.settings.retryDelay
         isTelemetryTaken = false
         while true {
             do {
@@ -169,7 +169,7 @@ public actor BoltSession {
                 if await transaction.isOpen { try await transaction.commit() }
                 return result
             } catch let error as BoltError where error.isRetryable && MonotonicTime.now < deadline {
-                try await Task.sleep(for: .seconds(delay * Double.random(in: 0.8...1.2)))
+                try await Task.sleep(for: delay * Double.random(in: 0.8...1.2))
                 delay *= 2
             }
         }

@@ -39,14 +39,14 @@ public struct BoltSummary: Sendable {
     /// The server's hints about the query. Nil where it said nothing about hints, as it does before Bolt 5.6 when there
     /// are none.
     public var notifications: [BoltNotification]? {
-        if let notifications = metadata["notifications"]?.listValue { return notifications.map { BoltNotification($0) } }
-        if let statuses = metadata["statuses"]?.listValue { return statuses.compactMap { BoltNotification(status: $0) } }
+        if let given = metadata["notifications"]?.listValue { return given.map { BoltNotification($0) } }
+        if let given = metadata["statuses"]?.listValue { return given.compactMap { BoltNotification(status: $0) } }
         return server?.version.hasStatuses == true ? [] : nil
     }
 
     /// How the query went, hints included; at least one.
     public var statuses: [BoltStatus] {
-        if let statuses = metadata["statuses"]?.listValue { return statuses.map { BoltStatus($0) } }
+        if let given = metadata["statuses"]?.listValue { return given.map { BoltStatus($0) } }
         let notifications = metadata["notifications"]?.listValue ?? []
         let outcome: BoltStatus = hadRecord ? .success : hadKeys ? .noData : .omittedResult
         let all = notifications.map { BoltStatus(notification: $0) } + [outcome]

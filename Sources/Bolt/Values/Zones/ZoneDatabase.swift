@@ -32,15 +32,17 @@ enum ZoneDatabase {
     /// Leads to no file outside of the database.
     private static func isName(_ name: String) -> Bool {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-        return name.utf8.count <= 64
-            && parts.allSatisfy { part in
-                guard let first = part.utf8.first, first != UInt8(ascii: ".") else { return false }
-                return part.utf8.allSatisfy { byte in
-                    let isLetter = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                    let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                    return isLetter || isDigit || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+")].contains(byte)
-                }
-            }
+        return name.utf8.count <= 64 && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy(isNameByte) }
+    }
+
+    /// Letters, digits and `_-+`: no dot, and so no `..`.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+"):
+            true
+        default: false
+        }
     }
 
     private static func read(_ name: String) -> [UInt8]? {
