@@ -81,10 +81,9 @@ public actor BoltSession {
         _ transaction: BoltTransactionSettings = BoltTransactionSettings()
     ) async throws(BoltError) -> BoltCursor {
         try await makeReady(transaction)
-        let bookmarks = try await bookmarks()
-        let link = try await acquire(settings.accessMode, bookmarks)
+        let link = try await acquire(settings.accessMode)
         do throws(BoltError) {
-            let extra = try await extra(transaction, link, settings.accessMode, bookmarks)
+            let extra = try await extra(transaction, link, settings.accessMode)
             let (stream, fields) = try await link.run(
                 query, parameters, extra: extra, fetchSize: fetchSize, telemetry: telemetry(.autoCommit))
             let server = await link.server
@@ -179,11 +178,10 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry?, waits: Bool = true
     ) async throws(BoltError) -> BoltTransaction {
         try await makeReady(settings)
-        let bookmarks = try await bookmarks()
-        let link = try await acquire(mode, bookmarks)
+        let link = try await acquire(mode)
         do throws(BoltError) {
-            try await link.begin(
-                try await extra(settings, link, mode, bookmarks), telemetry: telemetry(kind), waits: waits)
+            let extra = try await extra(settings, link, mode)
+            try await link.begin(extra, telemetry: telemetry(kind), waits: waits)
         } catch {
             if await link.isTelemetryTaken { isTelemetryTaken = true }
             await driver.pool.release(link)
@@ -209,22 +207,23 @@ public actor BoltSession {
         current = nil
     }
 
-    private func acquire(_ mode: BoltAccessMode, _ bookmarks: [String]) async throws(BoltError) -> BoltLink {
-        let connection = try await driver.connections.acquire(need(mode, bookmarks))
+    private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
+        let connection = try await driver.connections.acquire(need(mode))
         database = connection.database
         return connection.link
     }
 
-    private func need(_ mode: BoltAccessMode, _ bookmarks: [String]) -> ConnectionNeed {
+    private func need(_ mode: BoltAccessMode) -> ConnectionNeed {
         ConnectionNeed(
-            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: bookmarks,
-            auth: settings.auth, login: driver.login(settings.auth))
+            mode: mode, database: database, impersonatedUser: settings.impersonatedUser,
+            bookmarks: { [self] () async throws(BoltError) in try await bookmarks() }, auth: settings.auth,
+            login: driver.login(settings.auth))
     }
 
     /// The server that began the transaction may have said which database the home database is.
     private func learnDatabase(_ link: BoltLink) async {
         guard case .home = database, let name = await link.database else { return }
-        database = await driver.connections.learn(home: name, for: need(settings.accessMode, []))
+        database = await driver.connections.learn(home: name, for: need(settings.accessMode))
     }
 
     /// Gives what the next transaction is to wait for.
@@ -237,7 +236,7 @@ public actor BoltSession {
     }
 
     private func extra(
-        _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode, _ bookmarks: [String]
+        _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
     ) async throws(BoltError) -> TransactionExtra {
         if let user = settings.impersonatedUser, await link.server?.version.hasImpersonation != true {
             throw BoltError(
@@ -245,7 +244,7 @@ public actor BoltSession {
                 server: link.address.description)
         }
         return TransactionExtra(
-            database: database.name, bookmarks: bookmarks,
+            database: database.name, bookmarks: try await bookmarks(),
             metadata: transaction.metadata, timeout: transaction.timeout, mode: mode,
             impersonatedUser: settings.impersonatedUser, notifications: settings.notifications)
     }
