@@ -12,7 +12,7 @@ actor Backend {
     let peer: Peer
     let clock = TestClock()
     private var count = 0
-    private var drivers: [Int: BoltDriver] = [:]
+    var drivers: [Int: BoltDriver] = [:]
     private var sessions: [Int: BoltSession] = [:]
     private var transactions: [Int: BoltTransaction] = [:]
     private var managed: Set<Int> = []
@@ -66,7 +66,7 @@ actor Backend {
         return ["id": .int(Int64(count))]
     }
 
-    private func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
+    func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
         guard let id = data[key].int, let thing = things[Int(id)] else { throw Failed(message: "no such \(key)") }
         return thing
     }
@@ -95,6 +95,10 @@ actor Backend {
         case "CheckSessionAuthSupport":
             let isSupported = try await find(drivers, data, "driverId").supportsSessionAuth()
             return ("SessionAuthSupport", ["id": data["driverId"], "available": .bool(isSupported)])
+        case "GetRoutingTable": return try await routingTable(data)
+        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
+        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
+        case "ExecuteQuery": return try await executeQuery(data)
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -172,6 +176,25 @@ actor Backend {
         return try find(transactions, data, "txId")
     }
 
+    private func executeQuery(_ data: JSON) async throws -> (String, JSON) {
+        let config = data["config"]
+        var settings = try sessionSettings(config)
+        settings.accessMode = config["routing"].string == "r" ? .read : .write
+        let result = try await find(drivers, data, "driverId").executeQuery(
+            data["cypher"].string ?? "", try CypherValues.values(data["params"]), settings,
+            transaction: try transactionSettings(config), sharesBookmarks: config["bookmarkManagerId"].int != -1)
+        let records = try result.records.map { record in
+            JSON.object(["values": .array(try record.map { try CypherValues.json($0) })])
+        }
+        return (
+            "EagerResult",
+            [
+                "keys": .array(result.keys.map { .string($0) }), "records": .array(records),
+                "summary": try result.summary.json(),
+            ]
+        )
+    }
+
     private func result(_ cursor: BoltCursor) -> (String, JSON) {
         var data = next(cursor, in: &cursors).object ?? [:]
         data["keys"] = .array(cursor.keys.map { .string($0) })
@@ -223,6 +246,7 @@ actor Backend {
         if let size = data["maxConnectionPoolSize"].int { settings.connectionsMax = Int(size) }
         if let limit = data["connectionAcquisitionTimeoutMs"].int { settings.acquisitionTimeout = .milliseconds(limit) }
         if data["telemetryDisabled"].bool == true { settings.sendsTelemetry = false }
+        resolve(&settings, data)
         return settings
     }
 

@@ -73,6 +73,12 @@ actor BoltLink {
     /// To be told to whom it concerns.
     private var refusal: BoltFailure?
     private let onRefusal: @Sendable (BoltFailure) async -> Void
+    /// It was used before, and may have died unnoticed since.
+    private(set) var wasReleased = false
+    /// The database that the server took for the transaction, where it says so; from Bolt 5.8.
+    private(set) var database: String?
+    /// Told of what failed before the session is; gives the error that the session gets.
+    private var watcher: (@Sendable (BoltError) async -> BoltError)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -123,8 +129,18 @@ actor BoltLink {
         channel = nil
     }
 
+    /// Has what fails from now on told to `watcher` first, until the connection is given back.
+    func watch(_ watcher: @escaping @Sendable (BoltError) async -> BoltError) { self.watcher = watcher }
+
     /// Leaves the connection as new: no transaction, no stream, no failure.
     func release() {
+        watcher = nil
+        database = nil
+        wasReleased = true
+        settle()
+    }
+
+    private func settle() {
         guard let channel, channel.isOpen else { return }
         channel.interrupts = []
         do throws(BoltError) {
@@ -180,10 +196,10 @@ actor BoltLink {
         case .failure(var error):
             guard error.kind == .woken else {
                 if error.isSecurityFailure { error.isAnsweredByAuthManager = isAnswered }
-                throw error
+                throw await watcher?(error) ?? error
             }
             interrupt.drain()
-            release()
+            settle()
             throw BoltError(.cancelled, "the task was cancelled", server: address.description)
         }
     }
@@ -400,8 +416,11 @@ actor BoltLink {
         switch request {
         case .nothing, .login: break
         case .telemetry: isTelemetryTaken = true
-        case .value: value = metadata
+        case .value:
+            value = metadata
+            database = database ?? metadata["db"]?.stringValue
         case .run(let stream):
+            database = database ?? metadata["db"]?.stringValue
             streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []
             streams[stream]?.query = metadata["qid"]?.integerValue
             streams[stream]?.firstAfter = metadata["t_first"]
