@@ -52,9 +52,8 @@ actor BoltPool {
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
                 do throws(BoltError) {
-                    if await isGood(found, checksLiveness: checksLiveness), try await logOn(found.link, login) {
-                        return found.link
-                    }
+                    let isGood = await isGood(found, deadline: deadline, checksLiveness: checksLiveness)
+                    if isGood, try await logOn(found.link, login) { return found.link }
                 } catch {
                     await release(found.link)
                     throw error
@@ -128,13 +127,13 @@ actor BoltPool {
         configuration.tls?.clientCertificate = certificate
     }
 
-    private func isGood(_ found: Idle, checksLiveness: Bool) async -> Bool {
+    private func isGood(_ found: Idle, deadline: MonotonicTime, checksLiveness: Bool) async -> Bool {
         guard await found.link.isUsable, settings.clock.now - found.link.created < settings.connectionLifetimeMax
         else { return false }
         let idleTime = settings.clock.now - found.since
         guard checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false else { return true }
         do throws(BoltError) {
-            try await found.link.checkLiveness()
+            try await found.link.checkLiveness(deadline: deadline)
             return true
         } catch { return false }
     }

@@ -220,7 +220,7 @@ actor Router: ConnectionProvider {
 extension BoltError {
     /// Another member may be there where this one is not.
     fileprivate var isMemberAway: Bool {
-        isConnectionLoss || kind == .tls || kind == .server && isTransient
+        isConnectionLoss || kind == .tls || kind == .server && isTransient && !isSecurityFailure
     }
 
     /// Another router would say the same.
