@@ -35,20 +35,20 @@ extension Backend {
     func resolve(_ settings: inout BoltDriverSettings, _ data: JSON) {
         if data["resolverRegistered"].bool == true {
             settings.resolver = { [self] address in
-                await addresses("ResolverResolutionRequired", ["address": .string(address.description)])
+                await resolve("ResolverResolutionRequired", ["address": .string(address.description)])
                     .compactMap { BoltAddress($0) }
             }
         }
         if data["domainNameResolverRegistered"].bool == true {
             settings.lookUp = { [self] name in
-                await addresses("DomainNameResolutionRequired", ["name": .string(name)])
+                await resolve("DomainNameResolutionRequired", ["name": .string(name)])
             }
         }
     }
 
-    /// - Returns: None where the test hangs up.
-    private func addresses(_ name: String, _ question: [String: JSON]) async -> [String] {
-        let answer = try? await ask(name, question)
-        return answer?["addresses"].array?.compactMap(\.string) ?? []
+    /// A test that hangs up knows no address.
+    private func resolve(_ name: String, _ data: [String: JSON]) async -> [String] {
+        let answer = try? await ask(name, data)
+        return (answer?["addresses"].array ?? []).compactMap(\.string)
     }
 }

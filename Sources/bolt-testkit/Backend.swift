@@ -88,6 +88,10 @@ actor Backend {
         case "CheckMultiDBSupport":
             _ = try await find(drivers, data, "driverId").verifyConnectivity()
             return ("MultiDBSupport", ["id": data["driverId"], "available": true])
+        case "GetRoutingTable": return try await routingTable(data)
+        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
+        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
+        case "ExecuteQuery": return try await executeQuery(data)
         case "VerifyAuthentication":
             let isTaken = try await find(drivers, data, "driverId").verifyAuthentication(
                 try auth(data["authorizationToken"]))
@@ -95,10 +99,6 @@ actor Backend {
         case "CheckSessionAuthSupport":
             let isSupported = try await find(drivers, data, "driverId").supportsSessionAuth()
             return ("SessionAuthSupport", ["id": data["driverId"], "available": .bool(isSupported)])
-        case "GetRoutingTable": return try await routingTable(data)
-        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
-        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
-        case "ExecuteQuery": return try await executeQuery(data)
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -179,7 +179,8 @@ actor Backend {
         settings.accessMode = config["routing"].string == "r" ? .read : .write
         let result = try await find(drivers, data, "driverId").executeQuery(
             data["cypher"].string ?? "", try CypherValues.values(data["params"]), settings,
-            transaction: try transactionSettings(config), sharesBookmarks: config["bookmarkManagerId"].int != -1)
+            transaction: try transactionSettings(config),
+            bookmarks: config["bookmarkManagerId"].int == -1 ? .settings : .earlierQueries)
         let records = try result.records.map { record in
             JSON.object(["values": .array(try record.map { try CypherValues.json($0) })])
         }

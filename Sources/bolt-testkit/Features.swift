@@ -6,8 +6,8 @@ let features: [JSON] = [
     "Feature:Bolt:5.2", "Feature:Bolt:5.3", "Feature:Bolt:5.4", "Feature:Bolt:5.6", "Feature:Bolt:5.7",
     "Feature:Bolt:Patch:UTC",
     // The driver.
-    "Feature:API:BookmarkManager", "Feature:API:ConnectionAcquisitionTimeout", "Feature:API:Driver.ExecuteQuery",
-    "Feature:API:Driver.ExecuteQuery:WithAuth", "Feature:API:Driver.IsEncrypted",
+    "Feature:API:BookmarkManager", "Feature:API:ConnectionAcquisitionTimeout", "Feature:API:Driver.IsEncrypted",
+    "Feature:API:Driver.ExecuteQuery", "Feature:API:Driver.ExecuteQuery:WithAuth",
     "Feature:API:Driver.SupportsSessionAuth", "Feature:API:Driver.VerifyAuthentication",
     "Feature:API:Driver.VerifyConnectivity", "Feature:API:Driver:GetServerInfo",
     "Feature:API:Driver:NotificationsConfig", "Feature:API:Liveness.Check", "Feature:API:RetryableExceptions",
@@ -23,8 +23,8 @@ let features: [JSON] = [
     // Messages that are saved.
     "AuthorizationExpiredTreatment", "Optimization:AuthPipelining", "Optimization:ConnectionReuse",
     "Optimization:EagerTransactionBegin", "Optimization:ExecuteQueryPipelining",
-    "Optimization:ImplicitDefaultArguments", "Optimization:MinimalBookmarksSet", "Optimization:MinimalResets",
-    "Optimization:PullPipelining", "Optimization:ResultListFetchAll",
+    "Optimization:ImplicitDefaultArguments", "Optimization:MinimalBookmarksSet",
+    "Optimization:MinimalResets", "Optimization:PullPipelining", "Optimization:ResultListFetchAll",
     "ConfHint:connection.recv_timeout_seconds",
     // This program.
     "Backend:MockTime", "Backend:RTFetch", "Backend:RTForceUpdate",

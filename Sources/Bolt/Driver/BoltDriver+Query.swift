@@ -8,6 +8,14 @@ public struct BoltEagerResult: Sendable {
     public let summary: BoltSummary
 }
 
+/// What a query waits for that is run with ``BoltDriver/executeQuery(_:_:_:transaction:bookmarks:)``.
+public enum BoltQueryBookmarks: Sendable {
+    /// All that the same driver's earlier calls did.
+    case earlierQueries
+    /// What its settings say: their bookmarks, and those of their manager.
+    case settings
+}
+
 extension BoltDriver {
     /// Runs one query in a transaction of its own, as ``BoltSession/executeWrite(_:_:)`` does, and gives all of its
     /// records.
@@ -17,16 +25,17 @@ extension BoltDriver {
     ///
     /// - Parameters:
     ///   - settings: The database, and with ``BoltSessionSettings/accessMode`` whether a member that only reads will do.
-    ///   - sharesBookmarks: Whether each call sees what those before it did, on any member of the cluster; where
-    ///     `settings` have a bookmark manager that is the one.
+    ///     Their bookmark manager goes before the driver's own.
+    ///   - bookmarks: Whether the query sees what earlier ones did, wherever it runs.
     /// - Throws: What the server says, or why it could not be asked.
     public func executeQuery(
         _ query: String, _ parameters: [String: BoltValue] = [:],
         _ settings: BoltSessionSettings = BoltSessionSettings(),
-        transaction: BoltTransactionSettings = BoltTransactionSettings(), sharesBookmarks: Bool = true
+        transaction: BoltTransactionSettings = BoltTransactionSettings(),
+        bookmarks: BoltQueryBookmarks = .earlierQueries
     ) async throws -> BoltEagerResult {
         var settings = settings
-        if sharesBookmarks && settings.bookmarkManager == nil { settings.bookmarkManager = queryBookmarks }
+        if case .earlierQueries = bookmarks { settings.bookmarkManager = settings.bookmarkManager ?? queryBookmarks }
         let session = session(settings)
         do {
             let result = try await session.executeQuery(query, parameters, transaction)

@@ -28,7 +28,7 @@ public struct BoltDriverSettings: Sendable {
     /// Asked before each new connection for the certificate that servers are shown from now on; nil from it means the
     /// one it gave last. Without it that of ``connection`` is shown, if any.
     public var clientCertificateProvider: (@Sendable () async throws -> BoltTLS.ClientCertificate?)?
-    /// By which the ages of connections count.
+    /// By which the ages of connections and routing tables count.
     public var clock = BoltClock.system
     /// For a cluster: says which addresses stand for the one in the URL, each time a router is looked for there. The
     /// first that answers is taken. Nil takes the address as it is.
@@ -52,9 +52,9 @@ public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings
     let pool: BoltPool
     let connections: any ConnectionProvider
-    private let router: Router?
-    /// Of what ``executeQuery(_:_:_:transaction:sharesBookmarks:)`` did.
+    /// Of ``executeQuery(_:_:_:transaction:bookmarks:)``.
     let queryBookmarks = BoltBookmarks()
+    private let router: Router?
 
     public init(_ settings: BoltDriverSettings) {
         self.settings = settings
@@ -95,9 +95,10 @@ public final class BoltDriver: Sendable {
         try await router?.discover(database, need(database, bookmarks: bookmarks))
     }
 
-    func need(_ database: String?, bookmarks: [String] = [], auth: BoltAuth? = nil) -> ConnectionNeed {
+    /// A member that reads.
+    func need(_ database: String?, bookmarks: [String] = []) -> ConnectionNeed {
         ConnectionNeed(
-            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks, login: login(auth))
+            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks, login: login(nil))
     }
 
     /// How many connections there are to a server: handed out, and kept for the next.

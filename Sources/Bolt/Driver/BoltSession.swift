@@ -52,12 +52,12 @@ public actor BoltSession {
     private let settings: BoltSessionSettings
     /// What others can be given to wait for this session's transactions; the next one waits for it too.
     public private(set) var lastBookmarks: [String]
+    /// Known from the first connection on, and the same for the rest of the session's life.
+    private var database: DatabaseChoice
     /// Those of the settings, until a transaction gave one.
     private var firstBookmarks: [String]
     /// What the last transaction waited for.
     private var awaitedBookmarks: [String] = []
-    /// Known from the first connection on, and the same for the rest of the session's life.
-    private var database: DatabaseChoice
     /// The result of the last auto-commit query, while it has a connection.
     private var current: BoltCursor?
     private var transaction: BoltTransaction?
@@ -157,7 +157,7 @@ public actor BoltSession {
         isTelemetryTaken = false
         while true {
             do {
-                let transaction = try await begin(settings, mode, kind, isCounted: !isTelemetryTaken)
+                let transaction = try await begin(settings, mode, isTelemetryTaken ? nil : kind, waits: kind != .query)
                 let result: Result
                 do {
                     result = try await body(transaction)
@@ -175,13 +175,13 @@ public actor BoltSession {
     }
 
     private func begin(
-        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry, isCounted: Bool = true
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry?, waits: Bool = true
     ) async throws(BoltError) -> BoltTransaction {
         try await makeReady(settings)
         let link = try await acquire(mode)
         do throws(BoltError) {
             let extra = try await extra(settings, link, mode)
-            try await link.begin(extra, telemetry: isCounted ? telemetry(kind) : nil, waits: kind != .query)
+            try await link.begin(extra, telemetry: telemetry(kind), waits: waits)
         } catch {
             if await link.isTelemetryTaken { isTelemetryTaken = true }
             await driver.pool.release(link)
@@ -210,21 +210,21 @@ public actor BoltSession {
     private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
         // One server is not asked who does what, and so has nothing to wait for yet.
         let bookmarks = driver.settings.connection.routing == nil ? [] : try await bookmarks()
-        let connection = try await driver.connections.acquire(need(mode, bookmarks: bookmarks))
+        let connection = try await driver.connections.acquire(need(mode, bookmarks))
         database = connection.database
         return connection.link
     }
 
-    private func need(_ mode: BoltAccessMode, bookmarks: [String] = []) -> ConnectionNeed {
+    private func need(_ mode: BoltAccessMode, _ bookmarks: [String]) -> ConnectionNeed {
         ConnectionNeed(
             mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: bookmarks,
-            login: driver.login(settings.auth))
+            auth: settings.auth, login: driver.login(settings.auth))
     }
 
     /// The server that began the transaction may have said which database the home database is.
     private func learnDatabase(_ link: BoltLink) async {
         guard case .home = database, let name = await link.database else { return }
-        database = await driver.connections.learn(home: name, for: need(settings.accessMode))
+        database = await driver.connections.learn(home: name, for: need(settings.accessMode, []))
     }
 
     /// Gives what the next transaction is to wait for.
@@ -252,13 +252,13 @@ public actor BoltSession {
 
     private var fetchSize: Int64 { settings.fetchSize ?? driver.settings.fetchSize }
 
-    private func telemetry(_ kind: Telemetry) -> Int64? { driver.settings.sendsTelemetry ? kind.rawValue : nil }
+    private func telemetry(_ kind: Telemetry?) -> Int64? { driver.settings.sendsTelemetry ? kind?.rawValue : nil }
 
     /// A transaction is over: its connection goes back, and its bookmark counts from now on.
     private func ended(_ link: BoltLink, _ end: [String: BoltValue]?) async {
         if let bookmark = end?["bookmark"]?.stringValue { await keep(bookmark) }
-        if await link.isTelemetryTaken { isTelemetryTaken = true }
         await learnDatabase(link)
+        if await link.isTelemetryTaken { isTelemetryTaken = true }
         await driver.pool.release(link)
     }
 

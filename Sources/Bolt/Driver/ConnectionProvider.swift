@@ -7,7 +7,8 @@ struct ConnectionNeed: Sendable {
     var impersonatedUser: String?
     /// What the server, and the one that says who does what, have to have seen.
     var bookmarks: [String] = []
-    /// As whom.
+    /// The session's own; nil for the driver's.
+    var auth: BoltAuth?
     var login: BoltLogin
     /// Whether a connection that was idle is tried, however short that was.
     var checksLiveness = false

@@ -4,7 +4,7 @@
 struct HomeDatabases: Sendable {
     private enum Whose: Hashable {
         case impersonated(String)
-        /// Nil for that of the driver's auth manager, whoever it is now.
+        /// Nil for that of the driver.
         case own(BoltAuth?)
     }
 
@@ -22,6 +22,6 @@ struct HomeDatabases: Sendable {
     }
 
     private func whose(_ need: ConnectionNeed) -> Whose {
-        need.impersonatedUser.map { .impersonated($0) } ?? .own((need.login.manager as? BoltFixedAuth)?.auth())
+        need.impersonatedUser.map { .impersonated($0) } ?? .own(need.auth)
     }
 }

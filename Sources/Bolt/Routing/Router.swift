@@ -226,7 +226,7 @@ extension BoltError {
     /// Another router would say the same.
     fileprivate var endsDiscovery: Bool {
         switch kind {
-        case .configuration, .usage, .cancelled: return true
+        case .configuration, .usage, .cancelled, .callback: return true
         default: break
         }
         switch code {
