@@ -149,15 +149,12 @@ actor Backend {
             let records = try rows.map { JSON.object(["values": .array(try $0.map { try CypherValues.json($0) })]) }
             return ("RecordList", ["records": .array(records)])
         case "ResultSingleOptional":
-            let cursor = try find(cursors, data, "resultId")
-            let first = try await cursor.next()
-            let isOnly = try await cursor.next() == nil
-            _ = try await cursor.list()
+            let (first, hadOthers) = try await find(cursors, data, "resultId").singleOrNone()
             return (
                 "RecordOptional",
                 [
                     "record": try first.map { try record($0).1 } ?? .null,
-                    "warnings": isOnly ? [] : ["multiple records, the first is given"],
+                    "warnings": hadOthers ? ["multiple records, the first is given"] : [],
                 ]
             )
         case "ResultConsume": return ("Summary", try await find(cursors, data, "resultId").consume().json())

@@ -142,13 +142,14 @@ actor BoltLink {
 
     private func settle() {
         guard let channel, channel.isOpen else { return }
+        // Nobody knows as whom it would go on.
+        if isLoginRefused || expected.contains(where: isLogin) { return channel.close() }
         channel.interrupts = []
         do throws(BoltError) {
             if channel.isFailed || isInTransaction || channel.pendingResponses > 0 || streams.contains(where: isOpen) {
                 try channel.recover()
             }
         } catch { channel.close() }
-        if isLoginRefused { channel.close() }
         channel.interrupts = [interrupt]
         streams = [:]
         expected = []
@@ -158,10 +159,17 @@ actor BoltLink {
 
     private func isOpen(_ stream: (key: Int, value: Stream)) -> Bool { !stream.value.isOver }
 
+    private func isLogin(_ expected: Expected) -> Bool { if case .login = expected { true } else { false } }
+
     /// Asks the server for a sign of life.
-    func checkLiveness() throws(BoltError) {
+    ///
+    /// - Throws: Where it gives none before the deadline; the connection is then of no use.
+    func checkLiveness(deadline: MonotonicTime) throws(BoltError) {
         interrupt.drain()
-        try open().recover()
+        let channel = try open()
+        channel.reset()
+        try channel.flush(deadline: deadline)
+        while channel.pendingResponses > 0 { _ = try channel.receive(deadline: deadline) }
     }
 
     /// Goes on as somebody else.

@@ -52,9 +52,8 @@ actor BoltPool {
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
                 do throws(BoltError) {
-                    if await isGood(found, checksLiveness: checksLiveness), try await logOn(found.link, login) {
-                        return found.link
-                    }
+                    let isGood = await isGood(found, deadline: deadline, checksLiveness: checksLiveness)
+                    if isGood, try await logOn(found.link, login) { return found.link }
                 } catch {
                     await release(found.link)
                     throw error
@@ -94,9 +93,9 @@ actor BoltPool {
             login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
             onRefusal: { [weak self] failure in await self?.refused(failure, at: address) })
         do throws(BoltError) {
-            let server = try await connect(link, configuration, deadline)
-            passesOn[address] = server.passesTransactionsOn
+            let server = try await connect(link, configuration, deadline: deadline)
             if login.isSessions { try requireUserSwitching(server) }
+            passesOn[address] = server.passesTransactionsOn
         } catch {
             await link.close()
             throw error
@@ -106,7 +105,7 @@ actor BoltPool {
 
     /// Tries each address that the host's name stands for.
     private func connect(
-        _ link: BoltLink, _ configuration: BoltConfiguration, _ deadline: MonotonicTime
+        _ link: BoltLink, _ configuration: BoltConfiguration, deadline: MonotonicTime
     ) async throws(BoltError) -> BoltServer {
         var configuration = configuration
         var addresses = await settings.lookUp?(configuration.host) ?? []
@@ -128,13 +127,13 @@ actor BoltPool {
         configuration.tls?.clientCertificate = certificate
     }
 
-    private func isGood(_ found: Idle, checksLiveness: Bool) async -> Bool {
+    private func isGood(_ found: Idle, deadline: MonotonicTime, checksLiveness: Bool) async -> Bool {
         guard await found.link.isUsable, settings.clock.now - found.link.created < settings.connectionLifetimeMax
         else { return false }
         let idleTime = settings.clock.now - found.since
         guard checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false else { return true }
         do throws(BoltError) {
-            try await found.link.checkLiveness()
+            try await found.link.checkLiveness(deadline: deadline)
             return true
         } catch { return false }
     }
