@@ -283,4 +283,23 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
             await driver.close()
         }
     }
+
+    @Test(arguments: GraphServer.kinds)
+    func `is routed to the only member that there is`(kind: GraphServer.Kind) async throws {
+        try await GraphServer.shared(kind) { server in
+            var configuration = try BoltConfiguration(url: server.boltURL)
+            configuration.routing = [:]
+            // In this one by name, in the other as the home database.
+            for database in [GraphServer.database, nil] {
+                configuration.database = database
+                let driver = BoltDriver(configuration)
+                _ = try await driver.executeQuery("CREATE (:Routed)")
+                var settings = BoltSessionSettings()
+                settings.accessMode = .read
+                let read = try await driver.executeQuery("MATCH (n:Routed) RETURN n IS NOT NULL", [:], settings)
+                #expect(read.records.first == [true])
+                await driver.close()
+            }
+        }
+    }
 }

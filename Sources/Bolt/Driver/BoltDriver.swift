@@ -47,6 +47,10 @@ public struct BoltDriverSettings: Sendable {
 ///     }
 ///     await driver.close()
 ///
+/// Of a cluster (`neo4j://`) each transaction goes to a member that can do it: writing to the leader, reading to the least
+/// used of the others. A transaction that is lost with its member is done again elsewhere by `executeRead` and
+/// `executeWrite`; what `run` and `beginTransaction` lose, their caller may do again.
+///
 /// Nothing is connected before a session needs it.
 public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings

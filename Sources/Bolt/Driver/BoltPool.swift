@@ -181,9 +181,11 @@ actor BoltPool {
 
     private func free(_ address: BoltAddress) {
         inUse[address, default: 1] -= 1
-        guard var waiting = waiters[address], !waiting.isEmpty else { return }
+        // Members come and go; nothing is kept of those that are not used.
+        if inUse[address] == 0 { inUse[address] = nil }
+        guard var waiting = waiters[address] else { return }
         waiting.removeFirst().continuation.resume(returning: true)
-        waiters[address] = waiting
+        waiters[address] = waiting.isEmpty ? nil : waiting
     }
 
     /// - Returns: False when the deadline passed, or the task was cancelled.
@@ -210,6 +212,7 @@ actor BoltPool {
     private func giveUp(_ number: Int, _ address: BoltAddress) {
         guard let index = waiters[address]?.firstIndex(where: { $0.number == number }) else { return }
         waiters[address]?.remove(at: index).continuation.resume(returning: false)
+        if waiters[address]?.isEmpty == true { waiters[address] = nil }
     }
 
     /// Closes the idle connections to a server that was lost.
