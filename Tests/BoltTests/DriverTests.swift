@@ -1,6 +1,5 @@
 // Part of Lockstep. See LICENSE.
 
-import Synchronization
 import TestServers
 import TestSupport
 import Testing
@@ -77,6 +76,36 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test(arguments: 0..<4)
+    func `gives the only record, or none, and says whether there were others`(count: Int) async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            for fetch in 0..<2 {
+                if fetch == 0 {
+                    try connection.expect(0x10)
+                    try connection.expect(0x3F)
+                    try connection.success(["fields": ["x"]])
+                } else {
+                    #expect(try connection.expect(0x3F)[0] == ["n": -1])
+                }
+                let records = fetch == 0 ? min(count, 2) : count - 2
+                for _ in 0..<records { try connection.record([1]) }
+                try connection.success(fetch == 0 && count > 2 ? ["has_more": .boolean(true)] : ["type": "r"])
+                if count <= 2 { break }
+            }
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.fetchSize = 2 }
+        let cursor = try await driver.session().run("x")
+        let (record, hadOthers) = try await cursor.singleOrNone()
+        #expect(record == (count == 0 ? nil : [1]))
+        #expect(hadOthers == (count > 1))
+        #expect(try await cursor.singleOrNone().record == nil)
+        #expect(try await cursor.consume().queryType == "r")
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `keeps several results of a transaction apart`() async throws {
         let server = try FakeServer { connection in
             try connection.login()
@@ -89,7 +118,8 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
                 try connection.record([.integer(query * 10)])
                 try connection.success(["has_more": .boolean(true)])
             }
-            #expect(try connection.expect(0x3F)[0] == ["n": 1, "qid": 0])
+            // A list wants all of it.
+            #expect(try connection.expect(0x3F)[0] == ["n": -1, "qid": 0])
             try connection.record([1])
             try connection.success()
             #expect(try connection.expect(0x2F)[0] == ["n": -1])
@@ -177,7 +207,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         }
         let driver = driver(server) {
             $0.connectionsMax = 1
-            $0.acquisitionTimeout = .milliseconds(200)
+            $0.acquisitionTimeout = .seconds(1)
         }
         let transaction = try await driver.session().beginTransaction()
         let error = await #expect(throws: BoltError.self) { try await driver.session().run("RETURN 1") }
@@ -189,7 +219,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
     }
 
     @Test func `tries a connection that was idle, and takes another where it is gone`() async throws {
-        let count = Counter()
+        let count = TestCounter()
         let server = try FakeServer(connections: 2) { connection in
             try connection.login()
             try answerOne(connection)
@@ -234,17 +264,6 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
     }
 }
 
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func next() -> Int {
-        count.withLock { count in
-            count += 1
-            return count
-        }
-    }
-}
-
 @Suite(.timeLimit(.minutes(10))) struct `A driver on a real server` {
     @Test(arguments: GraphServer.kinds)
     func `reads and writes`(kind: GraphServer.Kind) async throws {
@@ -263,6 +282,25 @@ private final class Counter: Sendable {
             await #expect(throws: BoltError.self) { try await driver.session().run("RETURN nothing") }
             #expect(try await driver.session().run("RETURN 1").single() == [1])
             await driver.close()
+        }
+    }
+
+    @Test(arguments: GraphServer.kinds)
+    func `is routed to the only member that there is`(kind: GraphServer.Kind) async throws {
+        try await GraphServer.shared(kind) { server in
+            var configuration = try BoltConfiguration(url: server.boltURL)
+            configuration.routing = [:]
+            // In this one by name, in the other as the home database.
+            for database in [GraphServer.database, nil] {
+                configuration.database = database
+                let driver = BoltDriver(configuration)
+                _ = try await driver.executeQuery("CREATE (:Routed)")
+                var settings = BoltSessionSettings()
+                settings.accessMode = .read
+                let read = try await driver.executeQuery("MATCH (n:Routed) RETURN n IS NOT NULL", [:], settings)
+                #expect(read.records.first == [true])
+                await driver.close()
+            }
         }
     }
 }
