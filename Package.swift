@@ -48,8 +48,10 @@ let package = Package(
             name: "lockstep-benchmarks",
             dependencies: [
                 "Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestSupport",
+                "CAllocations",
             ],
-            path: "Benchmarks", swiftSettings: settings),
+            path: "Benchmarks", exclude: ["CAllocations", "Driver/peer.py"], swiftSettings: settings),
+        .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
 
         // The driver's side of its conformance suite; see scripts/run-testkit.
         .executableTarget(
