@@ -5,18 +5,22 @@ import Foundation
 
 /// Serves one connection of the suite: one test.
 actor Backend {
-    private struct Failed: Error { let message: String }
+    struct Failed: Error { let message: String }
     /// The test's own code gave up.
     private struct Given: Error { let id: Int? }
 
-    private let peer: Peer
+    let peer: Peer
+    let clock = TestClock()
     private var count = 0
     private var drivers: [Int: BoltDriver] = [:]
     private var sessions: [Int: BoltSession] = [:]
     private var transactions: [Int: BoltTransaction] = [:]
     private var managed: Set<Int> = []
     private var cursors: [Int: BoltCursor] = [:]
-    private var errors: [Int: BoltError] = [:]
+    private var errors: [Int: any Error] = [:]
+    var bookmarkManagers: [Int: BoltBookmarks] = [:]
+    var authManagers: [Int: any BoltAuthManager] = [:]
+    var certificateProviders: Set<Int> = []
 
     init(_ peer: Peer) { self.peer = peer }
 
@@ -24,13 +28,19 @@ actor Backend {
         while let request = await peer.nextRequest() { await answer(request) }
         for session in sessions.values { await session.close() }
         for driver in drivers.values { await driver.close() }
+        // These refer to this object.
+        drivers = [:]
+        authManagers = [:]
+        bookmarkManagers = [:]
     }
 
-    private func answer(_ request: JSON) async {
+    func answer(_ request: JSON) async {
         do {
             let (name, data) = try await handle(request["name"].string ?? "", request["data"])
             peer.send(name, data)
         } catch let error as BoltError {
+            peer.send("DriverError", error.json(id: keep(error)))
+        } catch let error as CypherValues.UnknownZone {
             peer.send("DriverError", error.json(id: keep(error)))
         } catch is Given {
             peer.send("FrontendError", ["msg": "the test gave up"])
@@ -39,9 +49,14 @@ actor Backend {
         }
     }
 
-    private func keep(_ error: BoltError) -> Int {
+    private func keep(_ error: any Error) -> Int {
         count += 1
         errors[count] = error
+        return count
+    }
+
+    func nextID() -> Int {
+        count += 1
         return count
     }
 
@@ -73,6 +88,13 @@ actor Backend {
         case "CheckMultiDBSupport":
             _ = try await find(drivers, data, "driverId").verifyConnectivity()
             return ("MultiDBSupport", ["id": data["driverId"], "available": true])
+        case "VerifyAuthentication":
+            let isTaken = try await find(drivers, data, "driverId").verifyAuthentication(
+                try auth(data["authorizationToken"]))
+            return ("DriverIsAuthenticated", ["id": data["driverId"], "authenticated": .bool(isTaken)])
+        case "CheckSessionAuthSupport":
+            let isSupported = try await find(drivers, data, "driverId").supportsSessionAuth()
+            return ("SessionAuthSupport", ["id": data["driverId"], "available": .bool(isSupported)])
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -122,8 +144,24 @@ actor Backend {
             let rows = try await find(cursors, data, "resultId").list()
             let records = try rows.map { JSON.object(["values": .array(try $0.map { try CypherValues.json($0) })]) }
             return ("RecordList", ["records": .array(records)])
+        case "ResultSingleOptional":
+            let cursor = try find(cursors, data, "resultId")
+            let first = try await cursor.next()
+            let isOnly = try await cursor.next() == nil
+            _ = try await cursor.list()
+            return (
+                "RecordOptional",
+                [
+                    "record": try first.map { try record($0).1 } ?? .null,
+                    "warnings": isOnly ? [] : ["multiple records, the first is given"],
+                ]
+            )
         case "ResultConsume": return ("Summary", try await find(cursors, data, "resultId").consume().json())
-        default: throw Failed(message: "the request \(name) is not known")
+        default:
+            guard let answer = handleManager(name, data) else {
+                throw Failed(message: "the request \(name) is not known")
+            }
+            return answer
         }
     }
 
@@ -174,6 +212,11 @@ actor Backend {
         if let filter { connection.notifications = filter }
         try encrypt(&connection, data)
         var settings = BoltDriverSettings(connection)
+        settings.clock = clock.clock
+        if let id = data["authTokenManagerId"].int { settings.authManager = authManagers[Int(id)] }
+        if let id = data["clientCertificateProviderId"].int {
+            settings.clientCertificateProvider = { [self] in try await certificate(of: Int(id)) }
+        }
         if let size = data["fetchSize"].int { settings.fetchSize = size }
         if let limit = data["maxTxRetryTimeMs"].int { settings.retryTimeMax = .milliseconds(limit) }
         if let limit = data["livenessCheckTimeoutMs"].int { settings.livenessCheckAfter = .milliseconds(limit) }
@@ -191,14 +234,18 @@ actor Backend {
             connection.tls?.trust =
                 names.isEmpty ? .anybody : .authorities(files: names.compactMap(\.string).map { "\(folder)/\($0)" })
         }
-        let certificate = data["clientCertificate"]["data"]
-        if let file = certificate["certfile"].string, let key = certificate["keyfile"].string {
-            connection.tls?.clientCertificate = .init(
-                file: file, keyFile: key, keyPassword: certificate["password"].string.map { BoltSecret($0) })
+        if let certificate = Self.certificate(data["clientCertificate"]) {
+            connection.tls?.clientCertificate = certificate
         }
     }
 
-    private func auth(_ token: JSON) throws -> BoltAuth? {
+    static func certificate(_ json: JSON) -> BoltTLS.ClientCertificate? {
+        let data = json["data"]
+        guard let file = data["certfile"].string, let key = data["keyfile"].string else { return nil }
+        return .init(file: file, keyFile: key, keyPassword: data["password"].string.map { BoltSecret($0) })
+    }
+
+    func auth(_ token: JSON) throws -> BoltAuth? {
         let data = token["data"]
         guard let scheme = data["scheme"].string else { return nil }
         let principal = data["principal"].string ?? ""
@@ -246,6 +293,7 @@ actor Backend {
         settings.impersonatedUser = data["impersonatedUser"].string
         settings.auth = try auth(data["authorizationToken"])
         settings.notifications = filter(data)
+        if let id = data["bookmarkManagerId"].int { settings.bookmarkManager = bookmarkManagers[Int(id)] }
         return settings
     }
 

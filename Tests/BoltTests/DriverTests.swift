@@ -1,6 +1,5 @@
 // Part of Lockstep. See LICENSE.
 
-import Synchronization
 import TestSupport
 import Testing
 import Threading
@@ -88,7 +87,8 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
                 try connection.record([.integer(query * 10)])
                 try connection.success(["has_more": .boolean(true)])
             }
-            #expect(try connection.expect(0x3F)[0] == ["n": 1, "qid": 0])
+            // A list wants all of it.
+            #expect(try connection.expect(0x3F)[0] == ["n": -1, "qid": 0])
             try connection.record([1])
             try connection.success()
             #expect(try connection.expect(0x2F)[0] == ["n": -1])
@@ -176,7 +176,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         }
         let driver = driver(server) {
             $0.connectionsMax = 1
-            $0.acquisitionTimeout = .milliseconds(200)
+            $0.acquisitionTimeout = .seconds(1)
         }
         let transaction = try await driver.session().beginTransaction()
         let error = await #expect(throws: BoltError.self) { try await driver.session().run("RETURN 1") }
@@ -188,7 +188,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
     }
 
     @Test func `tries a connection that was idle, and takes another where it is gone`() async throws {
-        let count = Counter()
+        let count = TestCounter()
         let server = try FakeServer(connections: 2) { connection in
             try connection.login()
             try answerOne(connection)
@@ -230,17 +230,6 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         #expect(try await driver.session().run("RETURN 1").single() == [1])
         await driver.close()
         try server.finish()
-    }
-}
-
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func next() -> Int {
-        count.withLock { count in
-            count += 1
-            return count
-        }
     }
 }
 

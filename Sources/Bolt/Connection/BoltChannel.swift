@@ -43,13 +43,17 @@ public final class BoltChannel {
     ///
     /// - Parameter wakeups: Interrupt the attempt with an error of kind `woken`. They are not watched afterwards.
     /// - Throws: Of kind connect, tls, timeout, authentication, server, protocolViolation, closed or woken.
-    public init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
-        let deadline = MonotonicTime.after(configuration.connectTimeout)
+    public convenience init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
+        try self.init(configuration, wakeups: wakeups, limit: configuration.connectTimeout)
+    }
+
+    /// - Parameter limit: For all of it; ``BoltConfiguration/connectTimeout`` is then only for reaching the server.
+    init(_ configuration: BoltConfiguration, wakeups: [Wakeup], limit: Duration) throws(BoltError) {
+        let deadline = MonotonicTime.after(limit)
         self.configuration = configuration
         transport = Transport(
             wire: try Wire.connect(configuration, deadline: deadline, wakeups: wakeups),
-            address: configuration.address, silenceMax: configuration.connectTimeout,
-            messageBytesMax: configuration.messageBytesMax)
+            address: configuration.address, silenceMax: limit, messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))
         interrupts = wakeups
         do throws(BoltError) {
@@ -59,8 +63,7 @@ public final class BoltChannel {
             var reason = error
             if error.kind == .deadline {
                 reason = BoltError(
-                    .timeout, "no connection within \(configuration.connectTimeout): \(error.message)",
-                    server: configuration.address)
+                    .timeout, "no connection within \(limit): \(error.message)", server: configuration.address)
             }
             transport.close()
             closedBy = reason

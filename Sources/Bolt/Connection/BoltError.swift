@@ -38,6 +38,8 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case resultFailed
         /// Exactly one record was asked for.
         case notSingle
+        /// Something of the caller's that the driver asked, such as an auth manager, threw.
+        case callback
     }
 
     public let kind: Kind
@@ -74,11 +76,21 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         self.init(.tls, failure.message, server: server, tlsFault: failure.fault)
     }
 
+    init(callback what: String, _ error: any Error) {
+        self.init(.callback, "\(what): \(error)", server: nil)
+    }
+
     /// `Neo.<class>.<category>.<title>`, where the server gave one.
     public var code: String? { failure?.code }
 
     /// ``isOutcomeUnknown`` because of a `COMMIT`, not of a query in a transaction of its own.
     public internal(set) var isCommitUnknown = false
+
+    /// The auth manager has, or gets, credentials that the server may take.
+    var isAnsweredByAuthManager = false
+
+    /// The server does not take the credentials, or not for this.
+    var isSecurityFailure: Bool { code?.hasPrefix("Neo.ClientError.Security.") ?? false }
 
     /// From Bolt 5.7.
     public var gqlStatus: String? { failure?.gqlStatus }

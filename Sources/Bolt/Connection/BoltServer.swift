@@ -35,6 +35,9 @@ public struct BoltServer: Sendable, Hashable {
     /// Neo4j itself.
     public var isNeo4j: Bool { agent.hasPrefix("Neo4j/") && !isArcadeDB && !isMemgraph }
 
+    /// Neo4j, or one that says that it behaves like it.
+    var isCompatible: Bool { agent.hasPrefix("Neo4j/") }
+
     /// The numbers of the release in ``agent``, for instance `[5, 26, 31]` or `[2026, 9, 0]`; empty where it has none.
     public var release: [Int] {
         guard let slash = agent.firstIndex(of: "/") else { return [] }

@@ -30,6 +30,7 @@ public actor BoltCursor {
     private var state = State.open
     private var records: ArraySlice<[BoltValue]> = []
     private var end: [String: BoltValue] = [:]
+    private var hadRecord = false
 
     init(
         _ link: BoltLink, _ stream: Int, keys: [String], query: String, parameters: [String: BoltValue],
@@ -58,11 +59,11 @@ public actor BoltCursor {
         return records.first
     }
 
-    /// Gives all records that are left.
+    /// Gives all records that are left, and asks for them at once, whatever the fetch size is.
     public func list() async throws(BoltError) -> [[BoltValue]] {
         var all: [[BoltValue]] = []
         while true {
-            try await fill()
+            try await fill(all: true)
             if records.isEmpty { return all }
             all += records
             records = []
@@ -94,13 +95,17 @@ public actor BoltCursor {
             state = .closed(.consumed)
         case .open: try await discard(.consumed)
         }
-        return BoltSummary(query: query, parameters: parameters, metadata: end, server: server)
+        return try BoltSummary(
+            query: query, parameters: parameters, metadata: end, server: server, hadKeys: !keys.isEmpty,
+            hadRecord: hadRecord)
     }
 
     private func discard(_ ending: Ending) async throws(BoltError) {
         records = []
         do throws(BoltError) {
-            end = try await link.discard(stream)
+            let batch = try await link.discard(stream)
+            end = batch.end ?? [:]
+            hadRecord = hadRecord || batch.hadRecord
             state = .closed(ending)
             await onEnd?(end)
         } catch {
@@ -110,7 +115,7 @@ public actor BoltCursor {
     }
 
     /// Has records to give, unless there are none left.
-    private func fill() async throws(BoltError) {
+    private func fill(all: Bool = false) async throws(BoltError) {
         switch state {
         case .failed(let error): throw error
         case .closed(let ending): throw ending.error
@@ -119,8 +124,9 @@ public actor BoltCursor {
         }
         while records.isEmpty, case .open = state {
             do throws(BoltError) {
-                let batch = try await link.fetch(stream)
+                let batch = try await link.fetch(stream, all: all)
                 records = batch.records[...]
+                hadRecord = hadRecord || batch.hadRecord
                 if let end = batch.end { await finish(end) }
             } catch {
                 await failed(error)
@@ -150,6 +156,7 @@ public actor BoltCursor {
                 let batch = try await link.fetch(stream)
                 all += batch.records
                 records = all
+                hadRecord = hadRecord || batch.hadRecord
                 if let end = batch.end { await finish(end) }
             }
         } catch { await failed(error) }
@@ -158,6 +165,7 @@ public actor BoltCursor {
     /// Ends it with its transaction or session.
     func end(_ ending: Ending) async {
         switch (state, ending) {
+        case (.closed(.consumed), .outOfScope): state = .closed(ending)
         case (.closed, _), (.failed, _): return
         case (.ended, .failed): return
         case (.open, .sessionClosed):

@@ -8,7 +8,8 @@ public struct BoltDriverSettings: Sendable {
     public var connection: BoltConfiguration
     /// The most connections to one server.
     public var connectionsMax = 100
-    /// For getting a connection: waiting for a free one, or making a new one.
+    /// For getting a connection: waiting for a free one, or making a new one, its login included. A server that cannot
+    /// be reached is given up after ``BoltConfiguration/connectTimeout`` already.
     public var acquisitionTimeout: Duration = .seconds(60)
     /// A connection older than this is not used again.
     public var connectionLifetimeMax: Duration = .seconds(3600)
@@ -18,8 +19,17 @@ public struct BoltDriverSettings: Sendable {
     public var fetchSize: Int64 = 1000
     /// After this a managed transaction is not tried again.
     public var retryTimeMax: Duration = .seconds(30)
+    /// Before the first new try; twice as long before each further one, give or take a fifth.
+    public var retryDelay: Duration = .seconds(1)
     /// Lets the server count which kinds of transaction are used, where it asks for that.
     public var sendsTelemetry = true
+    /// Who gives the credentials; nil for those of ``connection``, which stay the same.
+    public var authManager: (any BoltAuthManager)?
+    /// Asked before each new connection for the certificate that servers are shown from now on; nil from it means the
+    /// one it gave last. Without it that of ``connection`` is shown, if any.
+    public var clientCertificateProvider: (@Sendable () async throws -> BoltTLS.ClientCertificate?)?
+    /// By which the ages of connections count.
+    public var clock = BoltClock.system
 
     public init(_ connection: BoltConfiguration) { self.connection = connection }
 }
@@ -51,7 +61,7 @@ public final class BoltDriver: Sendable {
 
     /// Sees that the server is there and takes the credentials, over a connection that answers now.
     public func verifyConnectivity() async throws(BoltError) -> BoltServer {
-        let link = try await acquire(auth: nil, checksLiveness: true)
+        let link = try await acquire(login(nil), checksLiveness: true)
         let server = await link.server
         await pool.release(link)
         guard let server else { throw BoltError(.closed, "the connection was lost", server: nil) }
@@ -61,10 +71,10 @@ public final class BoltDriver: Sendable {
     /// Closes every connection; those in use when they are given back.
     public func close() async { await pool.close() }
 
-    func acquire(auth: BoltAuth?, checksLiveness: Bool = false) async throws(BoltError) -> BoltLink {
+    func acquire(_ login: BoltLogin, checksLiveness: Bool = false) async throws(BoltError) -> BoltLink {
         let connection = settings.connection
         return try await pool.acquire(
-            BoltAddress(host: connection.host, port: connection.port), auth: auth ?? connection.credentials,
+            BoltAddress(host: connection.host, port: connection.port), login: login,
             deadline: .after(settings.acquisitionTimeout), checksLiveness: checksLiveness)
     }
 }

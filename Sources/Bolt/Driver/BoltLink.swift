@@ -12,6 +12,18 @@ actor BoltLink {
         var records: [[BoltValue]]
         /// What came with the end of the records; nil where there are more.
         var end: [String: BoltValue]?
+        /// The stream had a record, now or before.
+        var hadRecord: Bool
+    }
+
+    /// As whom the connection is logged in.
+    struct Login: Sendable {
+        let auth: BoltAuth
+        let manager: any BoltAuthManager
+        /// Of the times that the server has declared all logins void, those before this one.
+        let count: Int
+
+        func isSame(as other: Login) -> Bool { auth == other.auth && count == other.count }
     }
 
     private struct Stream {
@@ -22,6 +34,7 @@ actor BoltLink {
         var end: [String: BoltValue]?
         var fetchSize: Int64
         var isPulling = true
+        var hadRecord = false
         var failure: BoltError?
         /// When the first record was there, which is said before it comes.
         var firstAfter: BoltValue?
@@ -31,13 +44,15 @@ actor BoltLink {
 
     private enum Expected {
         case nothing
+        case login
+        case telemetry
         case run(Int)
         case records(Int)
         case value
     }
 
     nonisolated let address: BoltAddress
-    nonisolated let created = MonotonicTime.now
+    nonisolated let created: MonotonicTime
     private nonisolated let executor: ThreadExecutor
     /// Woken when the task that waits is cancelled.
     private nonisolated let interrupt = Wakeup()
@@ -48,16 +63,28 @@ actor BoltLink {
     private var expected: [Expected] = []
     private var lastRun: Int?
     private var isInTransaction = false
+    private var usesUTC = true
     /// What the last answer that is a value held, such as a commit's.
     private var value: [String: BoltValue] = [:]
     private var lastFailure: BoltError?
-    private(set) var auth: BoltAuth
+    private(set) var login: Login
+    /// The server refused the credentials; it may do nothing more for this connection.
+    private var isLoginRefused = false
+    /// To be told to whom it concerns.
+    private var refusal: BoltFailure?
+    private let onRefusal: @Sendable (BoltFailure) async -> Void
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    init(_ address: BoltAddress, auth: BoltAuth) {
+    /// - Parameter onRefusal: Hears each failure of the kind that the auth manager hears.
+    init(
+        _ address: BoltAddress, created: MonotonicTime, login: Login,
+        onRefusal: @escaping @Sendable (BoltFailure) async -> Void
+    ) {
         self.address = address
-        self.auth = auth
+        self.created = created
+        self.login = login
+        self.onRefusal = onRefusal
         executor = ThreadExecutor(name: "bolt \(address.port)")
     }
 
@@ -65,11 +92,25 @@ actor BoltLink {
 
     // MARK: Life
 
-    func connect(_ configuration: BoltConfiguration) async throws(BoltError) -> BoltServer {
+    /// Connects within the configuration's limit, and has all done by the deadline.
+    func connect(_ configuration: BoltConfiguration, deadline: MonotonicTime) async throws(BoltError) -> BoltServer {
         try await uninterrupted { () throws(BoltError) in
-            let channel = try BoltChannel(configuration, wakeups: [interrupt])
+            let channel: BoltChannel
+            do throws(BoltError) {
+                channel = try BoltChannel(
+                    configuration, wakeups: [interrupt], limit: .milliseconds(deadline.millisecondsFromNow))
+            } catch {
+                if error.isSecurityFailure { refusal = error.failure }
+                throw error
+            }
+            guard channel.server.isCompatible else {
+                throw BoltError(
+                    .connect, "the server names itself '\(channel.server.agent)', which is not known to be compatible",
+                    server: address.description)
+            }
             channel.interrupts = [interrupt]
             self.channel = channel
+            usesUTC = channel.server.usesUTC
             return channel.server
         }
     }
@@ -91,6 +132,7 @@ actor BoltLink {
                 try channel.recover()
             }
         } catch { channel.close() }
+        if isLoginRefused { channel.close() }
         channel.interrupts = [interrupt]
         streams = [:]
         expected = []
@@ -107,12 +149,18 @@ actor BoltLink {
     }
 
     /// Goes on as somebody else.
-    func logOn(again auth: BoltAuth) throws(BoltError) {
-        guard auth != self.auth else { return }
-        let channel = try open()
-        channel.logOn(again: auth)
-        expected += [.nothing, .nothing]
-        self.auth = auth
+    ///
+    /// - Parameter waits: Whether for the answer; else it comes with that to the next request.
+    func logOn(again login: Login, waits: Bool) async throws(BoltError) {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            channel.logOn(again: login.auth)
+            expected += [.nothing, .login]
+            self.login = login
+            guard waits else { return }
+            try channel.flush()
+            try receiveAll()
+        }
     }
 
     /// Calls `body`; a cancellation of the task ends what it waits for, and what the server does for it.
@@ -126,10 +174,26 @@ actor BoltLink {
         } onCancel: {
             interrupt.wake()
         }
-        guard case .failure(let error) = outcome, error.kind == .woken else { return try outcome.get() }
-        interrupt.drain()
-        release()
-        throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        let isAnswered = await tellRefusal()
+        switch outcome {
+        case .success(let result): return result
+        case .failure(var error):
+            guard error.kind == .woken else {
+                if error.isSecurityFailure { error.isAnsweredByAuthManager = isAnswered }
+                throw error
+            }
+            interrupt.drain()
+            release()
+            throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        }
+    }
+
+    /// - Returns: Whether the work may succeed when it is done again.
+    private func tellRefusal() async -> Bool {
+        guard let failure = refusal else { return false }
+        refusal = nil
+        await onRefusal(failure)
+        return await login.manager.handle(failure, of: login.auth)
     }
 
     private func open() throws(BoltError) -> BoltChannel {
@@ -172,10 +236,14 @@ actor BoltLink {
         expected.contains { if case .run(stream) = $0 { true } else { false } }
     }
 
+    /// What was last said about the kind of transaction has arrived.
+    private(set) var isTelemetryTaken = false
+
     private func count(_ telemetry: Int64?, _ channel: BoltChannel) {
+        isTelemetryTaken = false
         guard let telemetry, channel.server.wantsTelemetry else { return }
         channel.telemetry(telemetry)
-        expected.append(.nothing)
+        expected.append(.telemetry)
     }
 
     /// - Parameter waits: Whether for the answer; else it is received together with the next one.
@@ -209,18 +277,20 @@ actor BoltLink {
     }
 
     /// Gives the next records of a stream, and waits for them.
-    func fetch(_ stream: Int) async throws(BoltError) -> Batch {
+    ///
+    /// - Parameter all: Asks for all that are left, where it has to ask.
+    func fetch(_ stream: Int, all: Bool = false) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
-            try pullMore(stream)
+            try pullMore(stream, all: all)
             while var found = streams[stream] {
                 if !found.records.isEmpty && !found.isPulling {
-                    let batch = Batch(records: found.records, end: found.end)
+                    let batch = Batch(records: found.records, end: found.end, hadRecord: true)
                     found.records = []
                     streams[stream] = found
                     return batch
                 }
                 if let failure = found.failure { throw failure }
-                if let end = found.end { return Batch(records: [], end: end) }
+                if let end = found.end { return Batch(records: [], end: end, hadRecord: found.hadRecord) }
                 do throws(BoltError) { try receive() } catch {
                     if error.kind == .woken { throw error }
                     fail(stream, error)
@@ -231,12 +301,12 @@ actor BoltLink {
     }
 
     /// Throws the rest of a stream away and gives what came with its end.
-    func discard(_ stream: Int) async throws(BoltError) -> [String: BoltValue] {
+    func discard(_ stream: Int) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
             try giveUp(stream)
-            guard let found = streams[stream] else { return [:] }
+            guard let found = streams[stream] else { return Batch(records: [], end: [:], hadRecord: false) }
             if let failure = found.failure { throw failure }
-            return found.end ?? [:]
+            return Batch(records: [], end: found.end ?? [:], hadRecord: found.hadRecord)
         }
     }
 
@@ -256,10 +326,10 @@ actor BoltLink {
         streams[stream]?.records = []
     }
 
-    private func pullMore(_ stream: Int) throws(BoltError) {
+    private func pullMore(_ stream: Int, all: Bool) throws(BoltError) {
         guard let found = streams[stream], !found.isOver, !found.isPulling, found.records.isEmpty else { return }
         let channel = try open()
-        channel.pull(found.fetchSize, query: stream == lastRun ? nil : found.query)
+        channel.pull(all ? -1 : found.fetchSize, query: stream == lastRun ? nil : found.query)
         expected.append(.records(stream))
         streams[stream]?.isPulling = true
         try channel.flush()
@@ -311,12 +381,15 @@ actor BoltLink {
                 throw BoltError(
                     .protocolViolation, "the server sent a record of another size", server: address.description)
             }
-            streams[stream]?.records.append(values)
+            streams[stream]?.hadRecord = true
+            streams[stream]?.records.append(usesUTC ? values : values.map(\.withUTCTimes))
             return
         case .success(let metadata): succeed(next, metadata)
         case .failure(let failure):
             let error = BoltError(failure, server: address.description)
             lastFailure = error
+            if error.isSecurityFailure { refusal = failure }
+            if case .login = next { isLoginRefused = true }
             failAll(error)
         case .ignored: break
         }
@@ -325,7 +398,8 @@ actor BoltLink {
 
     private func succeed(_ request: Expected, _ metadata: [String: BoltValue]) {
         switch request {
-        case .nothing: break
+        case .nothing, .login: break
+        case .telemetry: isTelemetryTaken = true
         case .value: value = metadata
         case .run(let stream):
             streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []

@@ -21,6 +21,10 @@ actor BoltPool {
     private var waiters: [BoltAddress: [Waiter]] = [:]
     private var waiterCount = 0
     private var isClosed = false
+    /// How often a server has declared the credentials of all connections void.
+    private var logins: [BoltAddress: Int] = [:]
+    /// What the provider of client certificates gave last.
+    private var certificate: BoltTLS.ClientCertificate?
 
     init(_ settings: BoltDriverSettings) { self.settings = settings }
 
@@ -31,19 +35,26 @@ actor BoltPool {
 
     /// Gives a connection, one that is there or a new one, and waits where there are too many.
     func acquire(
-        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime, checksLiveness: Bool = false
+        _ address: BoltAddress, login: BoltLogin, deadline: MonotonicTime, checksLiveness: Bool = false
     ) async throws(BoltError) -> BoltLink {
         while true {
             guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
-                if await isGood(found, auth: auth, checksLiveness: checksLiveness) { return found.link }
+                do throws(BoltError) {
+                    if await isGood(found, checksLiveness: checksLiveness), try await logOn(found.link, login) {
+                        return found.link
+                    }
+                } catch {
+                    await release(found.link)
+                    throw error
+                }
                 await found.link.close()
                 free(address)
             } else if inUse[address, default: 0] < settings.connectionsMax {
                 inUse[address, default: 0] += 1
                 do throws(BoltError) {
-                    return try await connect(address, auth: auth, deadline: deadline)
+                    return try await connect(address, login: login, deadline: deadline)
                 } catch {
                     free(address)
                     throw error
@@ -59,39 +70,82 @@ actor BoltPool {
     }
 
     private func connect(
-        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime
+        _ address: BoltAddress, login: BoltLogin, deadline: MonotonicTime
     ) async throws(BoltError) -> BoltLink {
         var configuration = settings.connection
         configuration.host = address.host
         configuration.port = address.port
+        try await takeClientCertificate(for: &configuration)
+        let auth = try await login.credentials()
         configuration.auth = auth
-        configuration.connectTimeout = min(configuration.connectTimeout, max(deadline - .now, .milliseconds(1)))
-        let link = BoltLink(address, auth: auth)
-        _ = try await link.connect(configuration)
+        let link = BoltLink(
+            address, created: settings.clock.now,
+            login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
+            onRefusal: { [weak self] failure in await self?.refused(failure, at: address) })
+        do throws(BoltError) {
+            let server = try await link.connect(configuration, deadline: deadline)
+            if login.isSessions { try requireUserSwitching(server) }
+        } catch {
+            await link.close()
+            throw error
+        }
         return link
     }
 
-    private func isGood(_ found: Idle, auth: BoltAuth, checksLiveness: Bool) async -> Bool {
-        guard await found.link.isUsable, MonotonicTime.now - found.link.created < settings.connectionLifetimeMax
+    private func takeClientCertificate(for configuration: inout BoltConfiguration) async throws(BoltError) {
+        guard let provider = settings.clientCertificateProvider else { return }
+        do {
+            if let new = try await provider() { certificate = new }
+        } catch { throw BoltError(callback: "no client certificate was given", error) }
+        configuration.tls?.clientCertificate = certificate
+    }
+
+    private func isGood(_ found: Idle, checksLiveness: Bool) async -> Bool {
+        guard await found.link.isUsable, settings.clock.now - found.link.created < settings.connectionLifetimeMax
         else { return false }
+        let idleTime = settings.clock.now - found.since
+        guard checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false else { return true }
         do throws(BoltError) {
-            let idleTime = MonotonicTime.now - found.since
-            if checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false {
-                try await found.link.checkLiveness()
-            }
-            guard await found.link.auth != auth else { return true }
-            guard await found.link.server?.version.hasLogon == true else { return false }
-            try await found.link.logOn(again: auth)
+            try await found.link.checkLiveness()
             return true
         } catch { return false }
+    }
+
+    /// Sees that a connection has the credentials it is to have.
+    ///
+    /// - Returns: False where it cannot get them, and is of no use.
+    private func logOn(_ link: BoltLink, _ login: BoltLogin) async throws(BoltError) -> Bool {
+        guard let server = await link.server else { return false }
+        if login.isSessions { try requireUserSwitching(server) }
+        let new = BoltLink.Login(
+            auth: try await login.credentials(), manager: login.manager, count: loginCount(link.address))
+        if await link.login.isSame(as: new), !login.isForced { return true }
+        guard server.version.hasLogon else { return false }
+        try await link.logOn(again: new, waits: login.isForced)
+        return true
+    }
+
+    private func requireUserSwitching(_ server: BoltServer) throws(BoltError) {
+        guard !server.version.hasLogon else { return }
+        throw BoltError(
+            .configuration,
+            "user switching is not supported in Bolt \(server.version): credentials of a session need 5.1 (Neo4j 5.5)",
+            server: server.address)
+    }
+
+    private func loginCount(_ address: BoltAddress) -> Int { logins[address] ?? 0 }
+
+    /// A server said that it does not take credentials, or not for what was asked.
+    private func refused(_ failure: BoltFailure, at address: BoltAddress) {
+        if failure.code == "Neo.ClientError.Security.AuthorizationExpired" { logins[address, default: 0] += 1 }
     }
 
     /// Takes a connection back.
     func release(_ link: BoltLink) async {
         await link.release()
-        let isGood = await link.isUsable && MonotonicTime.now - link.created < settings.connectionLifetimeMax
+        let isGood = await link.isUsable && settings.clock.now - link.created < settings.connectionLifetimeMax
         if isGood && !isClosed {
-            idle[link.address, default: []].append(Idle(link: link, since: .now))
+            idle[link.address, default: []].append(Idle(link: link, since: settings.clock.now))
         } else {
             await link.close()
         }

@@ -9,6 +9,8 @@ public struct BoltSessionSettings: Sendable {
     public var accessMode = BoltAccessMode.write
     /// Transactions that the server has to have seen first.
     public var bookmarks: [String] = []
+    /// Shares bookmarks with other sessions; nil for a session that minds only its own.
+    public var bookmarkManager: (any BoltBookmarkManager)?
     /// Nil for the driver's.
     public var fetchSize: Int64?
     /// Whose rights count; from Bolt 4.4.
@@ -47,17 +49,24 @@ public actor BoltSession {
 
     private let driver: BoltDriver
     private let settings: BoltSessionSettings
-    /// What the next transaction waits for, and what others can be given to wait for this session's.
+    /// What others can be given to wait for this session's transactions; the next one waits for it too.
     public private(set) var lastBookmarks: [String]
+    /// Those of the settings, until a transaction gave one.
+    private var firstBookmarks: [String]
+    /// What the last transaction waited for.
+    private var awaitedBookmarks: [String] = []
     /// The result of the last auto-commit query, while it has a connection.
     private var current: BoltCursor?
     private var transaction: BoltTransaction?
     private var isClosed = false
+    /// The server knows of the managed transaction that is being tried.
+    private var isTelemetryTaken = false
 
     init(_ driver: BoltDriver, _ settings: BoltSessionSettings) {
         self.driver = driver
         self.settings = settings
         lastBookmarks = settings.bookmarks
+        firstBookmarks = settings.bookmarks
     }
 
     /// Runs a query in a transaction of its own.
@@ -127,10 +136,11 @@ public actor BoltSession {
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
         let deadline = MonotonicTime.after(driver.settings.retryTimeMax)
-        var delay = 1.0
+        var delay = driver.settings.retryDelay
+        isTelemetryTaken = false
         while true {
             do {
-                let transaction = try await begin(settings, mode, .managed)
+                let transaction = try await begin(settings, mode, isTelemetryTaken ? nil : .managed)
                 let result: Result
                 do {
                     result = try await body(transaction)
@@ -141,20 +151,22 @@ public actor BoltSession {
                 if await transaction.isOpen { try await transaction.commit() }
                 return result
             } catch let error as BoltError where error.isRetryable && MonotonicTime.now < deadline {
-                try await Task.sleep(for: .seconds(delay * Double.random(in: 0.8...1.2)))
+                try await Task.sleep(for: delay * Double.random(in: 0.8...1.2))
                 delay *= 2
             }
         }
     }
 
     private func begin(
-        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry?
     ) async throws(BoltError) -> BoltTransaction {
         try await makeReady(settings)
         let link = try await acquire()
         do throws(BoltError) {
             try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
+            if await link.isTelemetryTaken { isTelemetryTaken = true }
         } catch {
+            if await link.isTelemetryTaken { isTelemetryTaken = true }
             await driver.pool.release(link)
             throw error
         }
@@ -178,7 +190,18 @@ public actor BoltSession {
         current = nil
     }
 
-    private func acquire() async throws(BoltError) -> BoltLink { try await driver.acquire(auth: settings.auth) }
+    private func acquire() async throws(BoltError) -> BoltLink {
+        try await driver.acquire(driver.login(settings.auth))
+    }
+
+    /// Gives what the next transaction is to wait for.
+    private func bookmarks() async throws(BoltError) -> [String] {
+        guard let manager = settings.bookmarkManager else { return lastBookmarks }
+        do {
+            awaitedBookmarks = (try await manager.bookmarks() + firstBookmarks).withoutRepetitions
+            return awaitedBookmarks
+        } catch { throw BoltError(callback: "the bookmark manager gave no bookmarks", error) }
+    }
 
     private func extra(
         _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
@@ -186,30 +209,32 @@ public actor BoltSession {
         if settings.impersonatedUser != nil, await link.server?.version.hasImpersonation != true {
             throw BoltError(.configuration, "impersonation needs Bolt 4.4 or later", server: link.address.description)
         }
-        if settings.auth != nil, await link.server?.version.hasLogon != true {
-            throw BoltError(
-                .configuration, "a session's own credentials need Bolt 5.1 or later", server: link.address.description)
-        }
         return TransactionExtra(
-            database: settings.database ?? driver.settings.connection.database, bookmarks: lastBookmarks,
+            database: settings.database ?? driver.settings.connection.database, bookmarks: try await bookmarks(),
             metadata: transaction.metadata, timeout: transaction.timeout, mode: mode,
             impersonatedUser: settings.impersonatedUser, notifications: settings.notifications)
     }
 
     private var fetchSize: Int64 { settings.fetchSize ?? driver.settings.fetchSize }
 
-    private func telemetry(_ kind: Telemetry) -> Int64? { driver.settings.sendsTelemetry ? kind.rawValue : nil }
+    private func telemetry(_ kind: Telemetry?) -> Int64? { driver.settings.sendsTelemetry ? kind?.rawValue : nil }
 
     /// A transaction is over: its connection goes back, and its bookmark counts from now on.
     private func ended(_ link: BoltLink, _ end: [String: BoltValue]?) async {
-        if let bookmark = end?["bookmark"]?.stringValue { lastBookmarks = [bookmark] }
+        if let bookmark = end?["bookmark"]?.stringValue { await keep(bookmark) }
         await driver.pool.release(link)
+    }
+
+    private func keep(_ bookmark: String) async {
+        lastBookmarks = [bookmark]
+        firstBookmarks = []
+        await settings.bookmarkManager?.replace(awaitedBookmarks, with: [bookmark])
     }
 }
 
 extension BoltError {
     /// Another try of the same transaction may succeed, and this one has surely not been done.
     public var isRetryable: Bool {
-        (isTransient || isConnectionLoss && kind != .connect) && !isOutcomeUnknown
+        (isTransient || isAnsweredByAuthManager || isConnectionLoss && kind != .connect) && !isOutcomeUnknown
     }
 }

@@ -53,11 +53,12 @@ enum Wire {
 }
 
 extension Wire {
-    /// Connects, and encrypts the connection where the settings ask for it.
+    /// Connects within ``BoltConfiguration/connectTimeout``, and encrypts the connection where the settings ask for it.
     static func connect(
         _ configuration: BoltConfiguration, deadline: MonotonicTime, wakeups: [Wakeup]
     ) throws(BoltError) -> Wire {
-        let socket = try TCPSocket.connect(configuration, deadline: deadline, wakeups: wakeups)
+        let socket = try TCPSocket.connect(
+            configuration, deadline: min(deadline, .after(configuration.connectTimeout)), wakeups: wakeups)
         guard let settings = configuration.tls else { return .plain(socket) }
         let address = configuration.address
         let stream: TLSStream
