@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Foundation
 import TestSupport
 import Testing
 import Threading
@@ -42,6 +43,45 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         #expect(try await session.run("RETURN 1").list() == [])
         await session.close()
         #expect(try await driver.session().run("RETURN 1").single() == [1])
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `waits for servers without holding the threads that tasks share`() async throws {
+        let count = ProcessInfo.processInfo.activeProcessorCount + 1
+        let asked = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        let server = try FakeServer(connections: count, atOnce: true) { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            asked.signal()
+            guard gate.wait(timeout: .now() + 10) == .success else {
+                throw FakeServer.ScriptError(description: "no task ran while answers were awaited")
+            }
+            try connection.success(["fields": ["x"]])
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        // Opens the gate from a task that is there before, once every server owes an answer.
+        let (all, continuation) = AsyncStream.makeStream(of: Void.self)
+        Thread.detachNewThread {
+            for _ in 0..<count { asked.wait() }
+            continuation.finish()
+        }
+        async let opened: Void = {
+            for await _ in all {}
+            for _ in 0..<count { gate.signal() }
+        }()
+        try await withThrowingTaskGroup(of: [BoltValue].self) { group in
+            for _ in 0..<count {
+                group.addTask { try await driver.session().run("RETURN 1").single() }
+            }
+            for try await record in group { #expect(record == [1]) }
+        }
+        await opened
         await driver.close()
         try server.finish()
     }
