@@ -69,3 +69,13 @@ let package = Package(
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]
 )
+
+// libFuzzer wants all code instrumented: only for scripts/fuzz.
+if Context.environment["LOCKSTEP_FUZZ"] != nil {
+    package.targets.append(.systemLibrary(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"))
+    package.targets += ["PackStream", "Channel"].map { name in
+        .executableTarget(
+            name: "Fuzz\(name)", dependencies: ["Bolt", "Threading", "CLibFuzzer"], path: "Fuzz/\(name)",
+            swiftSettings: settings)
+    }
+}

@@ -11,7 +11,7 @@ import sys
 import time
 
 import neo4j
-import neo4j._rust  # The extension; without it this is no peer.
+from neo4j._codec.packstream import v1
 
 READ = "UNWIND range(1, $n) AS i RETURN i, 'name ' + toString(i), i * 0.5, i % 2 = 0"
 WRITE = (
@@ -77,6 +77,8 @@ def peak_megabytes():
 
 
 def main(task, url, user, password, rows, *more):
+    if v1._rust_pack is None or v1._rust_unpack is None:
+        sys.exit("the driver runs without its Rust extension: this is no peer")
     clock = Clock()
     with neo4j.GraphDatabase.driver(url, auth=(user, password) if user else None) as driver:
         driver.verify_connectivity()

@@ -40,6 +40,14 @@ actor BoltLink {
         var firstAfter: BoltValue?
 
         var isOver: Bool { end != nil || failure != nil }
+
+        /// - Returns: False, with nothing added, where the record has another size than the columns ask for.
+        mutating func add(_ record: [BoltValue]) -> Bool {
+            guard fields.isEmpty || fields.count == record.count else { return false }
+            records.append(record)
+            hadRecord = true
+            return true
+        }
     }
 
     private enum Expected {
@@ -393,12 +401,10 @@ actor BoltLink {
         switch answer {
         case .record(let values):
             guard case .records(let stream) = next else { return }
-            if let found = streams[stream], found.fields.count != values.count, !found.fields.isEmpty {
+            if streams[stream]?.add(usesUTC ? values : values.map(\.withUTCTimes)) == false {
                 throw BoltError(
                     .protocolViolation, "the server sent a record of another size", server: address.description)
             }
-            streams[stream]?.hadRecord = true
-            streams[stream]?.records.append(usesUTC ? values : values.map(\.withUTCTimes))
             return
         case .success(let metadata): succeed(next, metadata)
         case .failure(let failure):
