@@ -303,7 +303,7 @@ public struct PackStreamReader: ~Escapable {
 
     private mutating func takeString(_ count: Int) throws(PackStreamError) -> String {
         let start = position
-        let body = unsafe Span<UInt8>(_bytes: try take(count))
+        let body = Span<UInt8>(_bytes: try take(count))
         do throws(UTF8.ValidationError) {
             // Several times faster for short text than `String(validating:as:)`, which can check any encoding.
             return String(copying: try UTF8Span(validating: body))
