@@ -12,7 +12,7 @@ actor Backend {
     let peer: Peer
     let clock = TestClock()
     private var count = 0
-    private var drivers: [Int: BoltDriver] = [:]
+    var drivers: [Int: BoltDriver] = [:]
     private var sessions: [Int: BoltSession] = [:]
     private var transactions: [Int: BoltTransaction] = [:]
     private var managed: Set<Int> = []
@@ -66,7 +66,7 @@ actor Backend {
         return ["id": .int(Int64(count))]
     }
 
-    private func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
+    func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
         guard let id = data[key].int, let thing = things[Int(id)] else { throw Failed(message: "no such \(key)") }
         return thing
     }
@@ -88,6 +88,10 @@ actor Backend {
         case "CheckMultiDBSupport":
             _ = try await find(drivers, data, "driverId").verifyConnectivity()
             return ("MultiDBSupport", ["id": data["driverId"], "available": true])
+        case "GetRoutingTable": return try await routingTable(data)
+        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
+        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
+        case "ExecuteQuery": return try await executeQuery(data)
         case "VerifyAuthentication":
             let isTaken = try await find(drivers, data, "driverId").verifyAuthentication(
                 try auth(data["authorizationToken"]))
@@ -145,15 +149,12 @@ actor Backend {
             let records = try rows.map { JSON.object(["values": .array(try $0.map { try CypherValues.json($0) })]) }
             return ("RecordList", ["records": .array(records)])
         case "ResultSingleOptional":
-            let cursor = try find(cursors, data, "resultId")
-            let first = try await cursor.next()
-            let isOnly = try await cursor.next() == nil
-            _ = try await cursor.list()
+            let (first, hadOthers) = try await find(cursors, data, "resultId").singleOrNone()
             return (
                 "RecordOptional",
                 [
                     "record": try first.map { try record($0).1 } ?? .null,
-                    "warnings": isOnly ? [] : ["multiple records, the first is given"],
+                    "warnings": hadOthers ? ["multiple records, the first is given"] : [],
                 ]
             )
         case "ResultConsume": return ("Summary", try await find(cursors, data, "resultId").consume().json())
@@ -170,6 +171,26 @@ actor Backend {
             throw Failed(message: "a managed transaction ends by itself")
         }
         return try find(transactions, data, "txId")
+    }
+
+    private func executeQuery(_ data: JSON) async throws -> (String, JSON) {
+        let config = data["config"]
+        var settings = try sessionSettings(config)
+        settings.accessMode = config["routing"].string == "r" ? .read : .write
+        let result = try await find(drivers, data, "driverId").executeQuery(
+            data["cypher"].string ?? "", try CypherValues.values(data["params"]), settings,
+            transaction: try transactionSettings(config),
+            bookmarks: config["bookmarkManagerId"].int == -1 ? .settings : .earlierQueries)
+        let records = try result.records.map { record in
+            JSON.object(["values": .array(try record.map { try CypherValues.json($0) })])
+        }
+        return (
+            "EagerResult",
+            [
+                "keys": .array(result.keys.map { .string($0) }), "records": .array(records),
+                "summary": try result.summary.json(),
+            ]
+        )
     }
 
     private func result(_ cursor: BoltCursor) -> (String, JSON) {
@@ -223,6 +244,7 @@ actor Backend {
         if let size = data["maxConnectionPoolSize"].int { settings.connectionsMax = Int(size) }
         if let limit = data["connectionAcquisitionTimeoutMs"].int { settings.acquisitionTimeout = .milliseconds(limit) }
         if data["telemetryDisabled"].bool == true { settings.sendsTelemetry = false }
+        resolve(&settings, data)
         return settings
     }
 

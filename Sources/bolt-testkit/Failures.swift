@@ -7,7 +7,10 @@ extension BoltError {
     var pythonName: String {
         func neo4j(_ name: String) -> String { "<class 'neo4j.exceptions.\(name)'>" }
         if isOutcomeUnknown && isConnectionLoss && duringCommit { return neo4j("IncompleteCommit") }
+        if isMemberLost { return neo4j("SessionExpired") }
         switch kind {
+        case .noMember: return neo4j("SessionExpired")
+        case .noRouter: return neo4j("ServiceUnavailable")
         case .connect, .timeout, .closed, .tls, .deadline, .woken, .cancelled: return neo4j("ServiceUnavailable")
         case .poolTimeout: return neo4j("ClientError")
         case .configuration: return neo4j("ConfigurationError")

@@ -7,6 +7,7 @@ let features: [JSON] = [
     "Feature:Bolt:Patch:UTC",
     // The driver.
     "Feature:API:BookmarkManager", "Feature:API:ConnectionAcquisitionTimeout", "Feature:API:Driver.IsEncrypted",
+    "Feature:API:Driver.ExecuteQuery", "Feature:API:Driver.ExecuteQuery:WithAuth",
     "Feature:API:Driver.SupportsSessionAuth", "Feature:API:Driver.VerifyAuthentication",
     "Feature:API:Driver.VerifyConnectivity", "Feature:API:Driver:GetServerInfo",
     "Feature:API:Driver:NotificationsConfig", "Feature:API:Liveness.Check", "Feature:API:RetryableExceptions",
@@ -21,9 +22,10 @@ let features: [JSON] = [
     "Feature:TLS:1.3",
     // Messages that are saved.
     "AuthorizationExpiredTreatment", "Optimization:AuthPipelining", "Optimization:ConnectionReuse",
-    "Optimization:EagerTransactionBegin", "Optimization:ImplicitDefaultArguments", "Optimization:MinimalBookmarksSet",
+    "Optimization:EagerTransactionBegin", "Optimization:ExecuteQueryPipelining",
+    "Optimization:ImplicitDefaultArguments", "Optimization:MinimalBookmarksSet",
     "Optimization:MinimalResets", "Optimization:PullPipelining", "Optimization:ResultListFetchAll",
     "ConfHint:connection.recv_timeout_seconds",
     // This program.
-    "Backend:MockTime",
+    "Backend:MockTime", "Backend:RTFetch", "Backend:RTForceUpdate",
 ]

@@ -115,6 +115,36 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test(arguments: 0..<4)
+    func `gives the only record, or none, and says whether there were others`(count: Int) async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            for fetch in 0..<2 {
+                if fetch == 0 {
+                    try connection.expect(0x10)
+                    try connection.expect(0x3F)
+                    try connection.success(["fields": ["x"]])
+                } else {
+                    #expect(try connection.expect(0x3F)[0] == ["n": -1])
+                }
+                let records = fetch == 0 ? min(count, 2) : count - 2
+                for _ in 0..<records { try connection.record([1]) }
+                try connection.success(fetch == 0 && count > 2 ? ["has_more": .boolean(true)] : ["type": "r"])
+                if count <= 2 { break }
+            }
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.fetchSize = 2 }
+        let cursor = try await driver.session().run("x")
+        let (record, hadOthers) = try await cursor.singleOrNone()
+        #expect(record == (count == 0 ? nil : [1]))
+        #expect(hadOthers == (count > 1))
+        #expect(try await cursor.singleOrNone().record == nil)
+        #expect(try await cursor.consume().queryType == "r")
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `keeps several results of a transaction apart`() async throws {
         let server = try FakeServer { connection in
             try connection.login()

@@ -44,7 +44,7 @@ final class FakeServer: Sendable {
         Thread.detachNewThread { [self] in
             let ended = DispatchGroup()
             for _ in 0..<connections {
-                let connection = FakeConnection(descriptor: accept(listener, nil, nil))
+                let connection = FakeConnection(descriptor: accept(listener, nil, nil), port: port)
                 ended.enter()
                 let serve: @Sendable () -> Void = { [self] in
                     do {
@@ -82,12 +82,15 @@ final class FakeServer: Sendable {
 
 /// The script's side of a connection.
 final class FakeConnection: Sendable {
+    /// The server's.
+    let port: UInt16
     private let descriptor: Int32
     private let isClosed = Atomic(false)
     private let tls = Mutex<FakeTLS?>(nil)
 
-    init(descriptor: Int32) {
+    init(descriptor: Int32, port: UInt16) {
         self.descriptor = descriptor
+        self.port = port
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

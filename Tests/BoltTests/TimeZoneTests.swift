@@ -18,17 +18,19 @@ import Testing
         let zone = try #require(ZoneDatabase.zone(name))
         let expected = try #require(TimeZone(identifier: name))
         var generator = SystemRandomNumberGenerator()
-        for _ in 0..<2000 {
-            // From 1970 to 2035: before and after, two versions of the database need not agree.
-            let seconds = Int64.random(in: 0...2_051_222_400, using: &generator)
-            let offset = zone.offset(at: seconds)
-            #expect(
-                Int(offset) == expected.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(seconds))),
-                "\(name) at \(seconds)")
-            // A time that the clock shows only once leads back to the moment.
-            let back = zone.offset(atLocal: seconds + offset)
-            #expect(back == offset || zone.offset(at: seconds + offset - back) == back, "\(name) at \(seconds)")
+        // From 1970 to 2035: before and after, two versions of the database need not agree.
+        let moments = (0..<500).map { _ in Int64.random(in: 0...2_051_222_400, using: &generator) }
+        let wrong = moments.filter { moment in
+            Int(zone.offset(at: moment)) != expected.secondsFromGMT(for: Date(timeIntervalSince1970: Double(moment)))
         }
+        #expect(wrong.isEmpty)
+        // The clock's time leads back to the moment, or to the other one at which it shows the same.
+        let lost = moments.filter { moment in
+            let local = moment + zone.offset(at: moment)
+            let offset = zone.offset(atLocal: local)
+            return zone.offset(at: local - offset) != offset
+        }
+        #expect(lost.isEmpty)
     }
 
     @Test func `give the first of two moments, and skip what a clock leaves out`() throws {
@@ -72,10 +74,10 @@ import Testing
         let file = try #require(FileManager.default.contents(atPath: "/usr/share/zoneinfo/Europe/Stockholm"))
         let bytes = [UInt8](file)
         #expect(ZoneFile(bytes) != nil)
-        for count in 0..<min(bytes.count, 600) { _ = ZoneFile(Array(bytes.prefix(count))) }
+        for count in stride(from: 0, to: bytes.count, by: 7) { _ = ZoneFile(Array(bytes.prefix(count))) }
         #expect(ZoneFile(Array(bytes.prefix(100))) == nil)
         var generator = SystemRandomNumberGenerator()
-        for _ in 0..<2000 {
+        for _ in 0..<200 {
             var broken = bytes
             for _ in 0..<3 { broken[.random(in: 4..<200, using: &generator)] = .random(in: 0...255, using: &generator) }
             guard let zone = ZoneFile(broken) else { continue }

@@ -26,6 +26,10 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case closed
         /// No connection of the driver's was free in time.
         case poolTimeout
+        /// No member of the cluster gave a routing table.
+        case noRouter
+        /// The cluster has no member, now, that could be reached and does what is needed.
+        case noMember
         /// The task was cancelled; what the server did for it was ended.
         case cancelled
         /// The call does not fit what was called before it.
@@ -86,6 +90,9 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     /// ``isOutcomeUnknown`` because of a `COMMIT`, not of a query in a transaction of its own.
     public internal(set) var isCommitUnknown = false
 
+    /// The connection that was lost led to a member of a cluster; others may be there for the same work.
+    public internal(set) var isMemberLost = false
+
     /// The auth manager has, or gets, credentials that the server may take.
     var isAnsweredByAuthManager = false
 
@@ -101,7 +108,7 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The connection could not be made or is gone; a new one may work.
     public var isConnectionLoss: Bool {
         switch kind {
-        case .connect, .timeout, .closed: true
+        case .connect, .timeout, .closed, .noRouter, .noMember: true
         default: false
         }
     }

@@ -84,6 +84,17 @@ public actor BoltCursor {
         return first
     }
 
+    /// Gives the only record that is left, nil where there is none.
+    ///
+    /// - Returns: Of several the first, and that there were others, which are thrown away: then the query may not be the
+    ///   one that was meant.
+    public func singleOrNone() async throws(BoltError) -> (record: [BoltValue]?, hadOthers: Bool) {
+        let first = try await next()
+        let hadOthers = try await next() != nil
+        if hadOthers { _ = try await list() }
+        return (first, hadOthers)
+    }
+
     /// Throws away the records that are left and gives what the server says at the end.
     public func consume() async throws(BoltError) -> BoltSummary {
         switch state {

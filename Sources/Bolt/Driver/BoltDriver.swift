@@ -28,8 +28,13 @@ public struct BoltDriverSettings: Sendable {
     /// Asked before each new connection for the certificate that servers are shown from now on; nil from it means the
     /// one it gave last. Without it that of ``connection`` is shown, if any.
     public var clientCertificateProvider: (@Sendable () async throws -> BoltTLS.ClientCertificate?)?
-    /// By which the ages of connections count.
+    /// By which the ages of connections and routing tables count.
     public var clock = BoltClock.system
+    /// For a cluster: says which addresses stand for the one in the URL, each time a router is looked for there. The
+    /// first that answers is taken. Nil takes the address as it is.
+    public var resolver: (@Sendable (BoltAddress) async -> [BoltAddress])?
+    /// In place of the system's resolver of names; for tests.
+    package var lookUp: (@Sendable (String) async -> [String])?
 
     public init(_ connection: BoltConfiguration) { self.connection = connection }
 }
@@ -46,10 +51,16 @@ public struct BoltDriverSettings: Sendable {
 public final class BoltDriver: Sendable {
     public let settings: BoltDriverSettings
     let pool: BoltPool
+    let connections: any ConnectionProvider
+    /// Of ``executeQuery(_:_:_:transaction:bookmarks:)``.
+    let queryBookmarks = BoltBookmarks()
+    private let router: Router?
 
     public init(_ settings: BoltDriverSettings) {
         self.settings = settings
         pool = BoltPool(settings)
+        router = settings.connection.routing == nil ? nil : Router(settings, pool: pool)
+        connections = router ?? DirectProvider(pool: pool, address: settings.connection.endpoint)
     }
 
     public convenience init(_ connection: BoltConfiguration) { self.init(BoltDriverSettings(connection)) }
@@ -59,22 +70,42 @@ public final class BoltDriver: Sendable {
         BoltSession(self, settings)
     }
 
-    /// Sees that the server is there and takes the credentials, over a connection that answers now.
+    /// Sees that the server is there and takes the credentials, over a connection that answers now; of a cluster, a
+    /// member that reads.
     public func verifyConnectivity() async throws(BoltError) -> BoltServer {
-        let link = try await acquire(login(nil), checksLiveness: true)
+        var need = need(settings.connection.database)
+        need.checksLiveness = true
+        let link = try await connections.acquire(need).link
         let server = await link.server
         await pool.release(link)
         guard let server else { throw BoltError(.closed, "the connection was lost", server: nil) }
         return server
     }
 
+    /// What is known about who does what for a database; nil for one server, and where nobody asked yet.
+    public func routingTable(for database: String?) async -> BoltRoutingTable? { await router?.table(database) }
+
+    /// Asks the cluster who does what for a database, whatever is known; does nothing for one server.
+    ///
+    /// - Parameter database: Nil for the home database, which the table names.
+    @discardableResult
+    public func updateRoutingTable(
+        for database: String?, bookmarks: [String] = []
+    ) async throws(BoltError) -> BoltRoutingTable? {
+        try await router?.discover(database, need(database, bookmarks: bookmarks))
+    }
+
+    /// A member that reads.
+    func need(_ database: String?, bookmarks: [String] = []) -> ConnectionNeed {
+        ConnectionNeed(
+            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks, login: login(nil))
+    }
+
+    /// How many connections there are to a server: handed out, and kept for the next.
+    public func connectionCount(to address: BoltAddress) async -> (inUse: Int, idle: Int) {
+        await pool.connectionCount(address)
+    }
+
     /// Closes every connection; those in use when they are given back.
     public func close() async { await pool.close() }
-
-    func acquire(_ login: BoltLogin, checksLiveness: Bool = false) async throws(BoltError) -> BoltLink {
-        let connection = settings.connection
-        return try await pool.acquire(
-            BoltAddress(host: connection.host, port: connection.port), login: login,
-            deadline: .after(settings.acquisitionTimeout), checksLiveness: checksLiveness)
-    }
 }

@@ -81,6 +81,12 @@ actor BoltLink {
     /// To be told to whom it concerns.
     private var refusal: BoltFailure?
     private let onRefusal: @Sendable (BoltFailure) async -> Void
+    /// It was used before, and may have died unnoticed since.
+    private(set) var wasReleased = false
+    /// The database that the server took for the transaction, where it says so; from Bolt 5.8.
+    private(set) var database: String?
+    /// Told of what failed before the session is; gives the error that the session gets.
+    private var watcher: (@Sendable (BoltError) async -> BoltError)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -131,16 +137,27 @@ actor BoltLink {
         channel = nil
     }
 
+    /// Has what fails from now on told to `watcher` first, until the connection is given back.
+    func watch(_ watcher: @escaping @Sendable (BoltError) async -> BoltError) { self.watcher = watcher }
+
     /// Leaves the connection as new: no transaction, no stream, no failure.
     func release() {
+        watcher = nil
+        database = nil
+        wasReleased = true
+        settle()
+    }
+
+    private func settle() {
         guard let channel, channel.isOpen else { return }
+        // Nobody knows as whom it would go on.
+        if isLoginRefused || expected.contains(where: isLogin) { return channel.close() }
         channel.interrupts = []
         do throws(BoltError) {
             if channel.isFailed || isInTransaction || channel.pendingResponses > 0 || streams.contains(where: isOpen) {
                 try channel.recover()
             }
         } catch { channel.close() }
-        if isLoginRefused { channel.close() }
         channel.interrupts = [interrupt]
         streams = [:]
         expected = []
@@ -150,10 +167,17 @@ actor BoltLink {
 
     private func isOpen(_ stream: (key: Int, value: Stream)) -> Bool { !stream.value.isOver }
 
+    private func isLogin(_ expected: Expected) -> Bool { if case .login = expected { true } else { false } }
+
     /// Asks the server for a sign of life.
-    func checkLiveness() throws(BoltError) {
+    ///
+    /// - Throws: Where it gives none before the deadline; the connection is then of no use.
+    func checkLiveness(deadline: MonotonicTime) throws(BoltError) {
         interrupt.drain()
-        try open().recover()
+        let channel = try open()
+        channel.reset()
+        try channel.flush(deadline: deadline)
+        while channel.pendingResponses > 0 { _ = try channel.receive(deadline: deadline) }
     }
 
     /// Goes on as somebody else.
@@ -190,10 +214,10 @@ actor BoltLink {
         case .failure(var error):
             guard error.kind == .woken else {
                 if error.isSecurityFailure { error.isAnsweredByAuthManager = isAnswered }
-                throw error
+                throw await watcher?(error) ?? error
             }
             interrupt.drain()
-            release()
+            settle()
             throw BoltError(.cancelled, "the task was cancelled", server: address.description)
         }
     }
@@ -422,8 +446,11 @@ actor BoltLink {
         switch request {
         case .nothing, .login: break
         case .telemetry: isTelemetryTaken = true
-        case .value: value = metadata
+        case .value:
+            value = metadata
+            database = database ?? metadata["db"]?.stringValue
         case .run(let stream):
+            database = database ?? metadata["db"]?.stringValue
             streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []
             streams[stream]?.query = metadata["qid"]?.integerValue
             streams[stream]?.firstAfter = metadata["t_first"]

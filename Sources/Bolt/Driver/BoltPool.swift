@@ -20,6 +20,8 @@ actor BoltPool {
     private var inUse: [BoltAddress: Int] = [:]
     private var waiters: [BoltAddress: [Waiter]] = [:]
     private var waiterCount = 0
+    /// Whether the server passes transactions on.
+    private var passesOn: [BoltAddress: Bool] = [:]
     private var isClosed = false
     /// How often a server has declared the credentials of all connections void.
     private var logins: [BoltAddress: Int] = [:]
@@ -28,23 +30,30 @@ actor BoltPool {
 
     init(_ settings: BoltDriverSettings) { self.settings = settings }
 
-    /// For a choice among servers: the one with the fewest is the least loaded.
-    func connectionsInUse(_ address: BoltAddress) -> Int { inUse[address] ?? 0 }
+    /// Those handed out, for a choice among servers.
+    func connectionsInUse(_ addresses: [BoltAddress]) -> [BoltAddress: Int] {
+        inUse.filter { addresses.contains($0.key) }
+    }
 
-    func idleConnections(_ address: BoltAddress) -> Int { idle[address]?.count ?? 0 }
+    func connectionCount(_ address: BoltAddress) -> (inUse: Int, idle: Int) {
+        (inUse[address] ?? 0, idle[address]?.count ?? 0)
+    }
+
+    /// Every server, as far as it was connected to, passes transactions on to the one that can do them.
+    var isRoutedByServers: Bool { !passesOn.isEmpty && passesOn.values.allSatisfy(\.self) }
 
     /// Gives a connection, one that is there or a new one, and waits where there are too many.
     func acquire(
-        _ address: BoltAddress, login: BoltLogin, deadline: MonotonicTime, checksLiveness: Bool = false
+        _ address: BoltAddress, login: BoltLogin, checksLiveness: Bool = false
     ) async throws(BoltError) -> BoltLink {
+        let deadline = MonotonicTime.after(settings.acquisitionTimeout)
         while true {
-            guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
+            guard !isClosed else { throw BoltError(.usage, "the driver was closed", server: address.description) }
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
                 do throws(BoltError) {
-                    if await isGood(found, checksLiveness: checksLiveness), try await logOn(found.link, login) {
-                        return found.link
-                    }
+                    let isGood = await isGood(found, deadline: deadline, checksLiveness: checksLiveness)
+                    if isGood, try await logOn(found.link, login) { return found.link }
                 } catch {
                     await release(found.link)
                     throw error
@@ -78,18 +87,36 @@ actor BoltPool {
         try await takeClientCertificate(for: &configuration)
         let auth = try await login.credentials()
         configuration.auth = auth
+        if configuration.routing != nil { configuration.routingContext = settings.connection.contextAsRouter }
         let link = BoltLink(
             address, created: settings.clock.now,
             login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
             onRefusal: { [weak self] failure in await self?.refused(failure, at: address) })
         do throws(BoltError) {
-            let server = try await link.connect(configuration, deadline: deadline)
+            let server = try await connect(link, configuration, deadline: deadline)
             if login.isSessions { try requireUserSwitching(server) }
+            passesOn[address] = server.passesTransactionsOn
         } catch {
             await link.close()
             throw error
         }
         return link
+    }
+
+    /// Tries each address that the host's name stands for.
+    private func connect(
+        _ link: BoltLink, _ configuration: BoltConfiguration, deadline: MonotonicTime
+    ) async throws(BoltError) -> BoltServer {
+        var configuration = configuration
+        var addresses = await settings.lookUp?(configuration.host) ?? []
+        while addresses.count > 1 {
+            configuration.dialedHost = addresses.removeFirst()
+            do throws(BoltError) { return try await link.connect(configuration, deadline: deadline) } catch {
+                guard error.isConnectionLoss else { throw error }
+            }
+        }
+        configuration.dialedHost = addresses.first
+        return try await link.connect(configuration, deadline: deadline)
     }
 
     private func takeClientCertificate(for configuration: inout BoltConfiguration) async throws(BoltError) {
@@ -100,13 +127,13 @@ actor BoltPool {
         configuration.tls?.clientCertificate = certificate
     }
 
-    private func isGood(_ found: Idle, checksLiveness: Bool) async -> Bool {
+    private func isGood(_ found: Idle, deadline: MonotonicTime, checksLiveness: Bool) async -> Bool {
         guard await found.link.isUsable, settings.clock.now - found.link.created < settings.connectionLifetimeMax
         else { return false }
         let idleTime = settings.clock.now - found.since
         guard checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false else { return true }
         do throws(BoltError) {
-            try await found.link.checkLiveness()
+            try await found.link.checkLiveness(deadline: deadline)
             return true
         } catch { return false }
     }
@@ -183,6 +210,18 @@ actor BoltPool {
     private func giveUp(_ number: Int, _ address: BoltAddress) {
         guard let index = waiters[address]?.firstIndex(where: { $0.number == number }) else { return }
         waiters[address]?.remove(at: index).continuation.resume(returning: false)
+    }
+
+    /// Closes the idle connections to a server that was lost.
+    func closeIdle(_ address: BoltAddress) async {
+        let links = idle.removeValue(forKey: address) ?? []
+        for idle in links { await idle.link.close() }
+    }
+
+    /// Closes the idle connections to servers that are none of these.
+    func closeIdle(except addresses: Set<BoltAddress>) async {
+        passesOn = passesOn.filter { addresses.contains($0.key) }
+        for address in idle.keys where !addresses.contains(address) { await closeIdle(address) }
     }
 
     /// Closes what is idle, and each connection in use when it comes back.

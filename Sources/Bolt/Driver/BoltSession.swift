@@ -45,12 +45,15 @@ public actor BoltSession {
         case managed = 0
         case explicit = 1
         case autoCommit = 2
+        case query = 3
     }
 
     private let driver: BoltDriver
     private let settings: BoltSessionSettings
     /// What others can be given to wait for this session's transactions; the next one waits for it too.
     public private(set) var lastBookmarks: [String]
+    /// Known from the first connection on, and the same for the rest of the session's life.
+    private var database: DatabaseChoice
     /// Those of the settings, until a transaction gave one.
     private var firstBookmarks: [String]
     /// What the last transaction waited for.
@@ -67,6 +70,7 @@ public actor BoltSession {
         self.settings = settings
         lastBookmarks = settings.bookmarks
         firstBookmarks = settings.bookmarks
+        database = (settings.database ?? driver.settings.connection.database).map { .named($0) } ?? .home
     }
 
     /// Runs a query in a transaction of its own.
@@ -77,7 +81,7 @@ public actor BoltSession {
         _ transaction: BoltTransactionSettings = BoltTransactionSettings()
     ) async throws(BoltError) -> BoltCursor {
         try await makeReady(transaction)
-        let link = try await acquire()
+        let link = try await acquire(settings.accessMode)
         do throws(BoltError) {
             let extra = try await extra(transaction, link, settings.accessMode)
             let (stream, fields) = try await link.run(
@@ -109,7 +113,7 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings = BoltTransactionSettings(),
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
-        try await execute(settings, .write, body)
+        try await execute(settings, .write, .managed, body)
     }
 
     /// The same for what only reads; in a cluster any member may do it.
@@ -117,7 +121,20 @@ public actor BoltSession {
         _ settings: BoltTransactionSettings = BoltTransactionSettings(),
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
-        try await execute(settings, .read, body)
+        try await execute(settings, .read, .managed, body)
+    }
+
+    /// Runs one query in a transaction of its own and gives all of its result.
+    ///
+    /// The transaction's beginning, the query and the first fetch go to the server together.
+    func executeQuery(
+        _ query: String, _ parameters: [String: BoltValue], _ transaction: BoltTransactionSettings
+    ) async throws -> BoltEagerResult {
+        try await execute(transaction, settings.accessMode, .query) { transaction in
+            let cursor = try await transaction.run(query, parameters)
+            let records = try await cursor.list()
+            return BoltEagerResult(keys: cursor.keys, records: records, summary: try await cursor.consume())
+        }
     }
 
     /// Ends what is under way; an open transaction is rolled back.
@@ -132,7 +149,7 @@ public actor BoltSession {
     // MARK: Parts
 
     private func execute<Result: Sendable>(
-        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode,
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry,
         _ body: @Sendable (BoltTransaction) async throws -> Result
     ) async throws -> Result {
         let deadline = MonotonicTime.after(driver.settings.retryTimeMax)
@@ -140,7 +157,7 @@ public actor BoltSession {
         isTelemetryTaken = false
         while true {
             do {
-                let transaction = try await begin(settings, mode, isTelemetryTaken ? nil : .managed)
+                let transaction = try await begin(settings, mode, isTelemetryTaken ? nil : kind, waits: kind != .query)
                 let result: Result
                 do {
                     result = try await body(transaction)
@@ -158,13 +175,13 @@ public actor BoltSession {
     }
 
     private func begin(
-        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry?
+        _ settings: BoltTransactionSettings, _ mode: BoltAccessMode, _ kind: Telemetry?, waits: Bool = true
     ) async throws(BoltError) -> BoltTransaction {
         try await makeReady(settings)
-        let link = try await acquire()
+        let link = try await acquire(mode)
         do throws(BoltError) {
-            try await link.begin(try await extra(settings, link, mode), telemetry: telemetry(kind), waits: true)
-            if await link.isTelemetryTaken { isTelemetryTaken = true }
+            let extra = try await extra(settings, link, mode)
+            try await link.begin(extra, telemetry: telemetry(kind), waits: waits)
         } catch {
             if await link.isTelemetryTaken { isTelemetryTaken = true }
             await driver.pool.release(link)
@@ -190,8 +207,24 @@ public actor BoltSession {
         current = nil
     }
 
-    private func acquire() async throws(BoltError) -> BoltLink {
-        try await driver.acquire(driver.login(settings.auth))
+    private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
+        // One server is not asked who does what, and so has nothing to wait for yet.
+        let bookmarks = driver.settings.connection.routing == nil ? [] : try await bookmarks()
+        let connection = try await driver.connections.acquire(need(mode, bookmarks))
+        database = connection.database
+        return connection.link
+    }
+
+    private func need(_ mode: BoltAccessMode, _ bookmarks: [String]) -> ConnectionNeed {
+        ConnectionNeed(
+            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: bookmarks,
+            auth: settings.auth, login: driver.login(settings.auth))
+    }
+
+    /// The server that began the transaction may have said which database the home database is.
+    private func learnDatabase(_ link: BoltLink) async {
+        guard case .home = database, let name = await link.database else { return }
+        database = await driver.connections.learn(home: name, for: need(settings.accessMode, []))
     }
 
     /// Gives what the next transaction is to wait for.
@@ -206,11 +239,13 @@ public actor BoltSession {
     private func extra(
         _ transaction: BoltTransactionSettings, _ link: BoltLink, _ mode: BoltAccessMode
     ) async throws(BoltError) -> TransactionExtra {
-        if settings.impersonatedUser != nil, await link.server?.version.hasImpersonation != true {
-            throw BoltError(.configuration, "impersonation needs Bolt 4.4 or later", server: link.address.description)
+        if let user = settings.impersonatedUser, await link.server?.version.hasImpersonation != true {
+            throw BoltError(
+                .configuration, "impersonation, of '\(user)' here, needs Bolt 4.4 or later",
+                server: link.address.description)
         }
         return TransactionExtra(
-            database: settings.database ?? driver.settings.connection.database, bookmarks: try await bookmarks(),
+            database: database.name, bookmarks: try await bookmarks(),
             metadata: transaction.metadata, timeout: transaction.timeout, mode: mode,
             impersonatedUser: settings.impersonatedUser, notifications: settings.notifications)
     }
@@ -222,6 +257,8 @@ public actor BoltSession {
     /// A transaction is over: its connection goes back, and its bookmark counts from now on.
     private func ended(_ link: BoltLink, _ end: [String: BoltValue]?) async {
         if let bookmark = end?["bookmark"]?.stringValue { await keep(bookmark) }
+        await learnDatabase(link)
+        if await link.isTelemetryTaken { isTelemetryTaken = true }
         await driver.pool.release(link)
     }
 

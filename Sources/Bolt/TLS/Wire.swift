@@ -74,8 +74,7 @@ extension Wire {
             let ready = Poll.wait(descriptor: stream.descriptor, for: events, wakeups: wakeups, deadline: deadline)
             if !ready.isDisjoint(with: [.readable, .writable]) { continue }
             if ready.contains(.woken) { throw BoltError(.woken, "interrupted while connecting", server: address) }
-            throw BoltError(
-                .timeout, "no encrypted connection within \(configuration.connectTimeout)", server: address)
+            throw BoltError(.timeout, "the server has not taken up TLS in the time for connecting", server: address)
         }
     }
 }
