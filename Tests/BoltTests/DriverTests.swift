@@ -145,6 +145,24 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test func `asks again where an answer brings neither records nor their end`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.success(["fields": ["x"]])
+            try connection.expect(0x3F)
+            try connection.success(["has_more": true])
+            try connection.expect(0x3F)
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        #expect(try await driver.session().run("RETURN 1").list() == [[1]])
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `keeps several results of a transaction apart`() async throws {
         let server = try FakeServer { connection in
             try connection.login()
