@@ -145,6 +145,37 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test func `keeps no session that nobody uses, closed or not`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection)
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["x"]])
+            try connection.success(["has_more": true])
+            try connection.expect(0x2F)
+            try connection.success()
+            try connection.expect(0x12)
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        weak var used: BoltSession?
+        do {
+            let session = driver.session()
+            used = session
+            #expect(try await session.run("RETURN 1").list() == [[1]])
+            let transaction = try await session.beginTransaction()
+            _ = try await transaction.run("RETURN 1")
+            try await transaction.commit()
+        }
+        try await eventually("the session is gone") { used == nil }
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `asks again where an answer brings neither records nor their end`() async throws {
         let server = try FakeServer { connection in
             try connection.login()
