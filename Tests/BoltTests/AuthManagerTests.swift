@@ -87,15 +87,19 @@ private final class Manager: BoltAuthManager {
         try server.finish()
     }
 
-    @Test func `does not hear of the credentials of a session`() async throws {
+    @Test(arguments: [1, 2])
+    func `does not hear of the credentials of a session, the same or others`(number: Int) async throws {
         let server = try FakeServer { connection in
-            #expect(isPassword(2, try connection.login(BoltVersion(5, 8))))
+            #expect(isPassword(1, try connection.login(BoltVersion(5, 8))))
+            try connection.query()
+            if number == 2 { #expect(isPassword(2, try connection.logonAgain())) }
             try connection.failQuery("Neo.ClientError.Security.Unauthorized")
             try connection.expect(0x02)
         }
         let manager = Manager(password(1), answers: true)
         let driver = server.driver { $0.authManager = manager }
-        let session = driver.session { $0.auth = password(2) }
+        #expect(try await driver.session().run("x").single() == [1])
+        let session = driver.session { $0.auth = password(number) }
         let error = await #expect(throws: BoltError.self) { try await session.run("x").consume() }
         #expect(error?.isRetryable == false)
         #expect(manager.heard.withLock { $0.isEmpty })

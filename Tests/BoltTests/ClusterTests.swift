@@ -385,7 +385,7 @@ extension FakeConnection {
         }
         let driver = driver(router.address) {
             $0.connectionsMax = 1
-            $0.acquisitionTimeout = .milliseconds(200)
+            $0.acquisitionTimeout = .seconds(3)
         }
         let transactions = [
             try await session(.read, driver).beginTransaction(), try await session(.read, driver).beginTransaction(),

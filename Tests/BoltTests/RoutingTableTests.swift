@@ -43,10 +43,11 @@ func routingAnswer(
         #expect(!table.cameWithoutWriters)
     }
 
-    @Test func `is for the database asked for where the router does not say`() throws {
-        let answer = routingAnswer(nil, routers: [Self.a], readers: [Self.a])
-        #expect(try table(answer, database: "asked").database == "asked")
-        #expect(try table(answer).database == nil)
+    @Test(arguments: [nil, "graph"] as [String?])
+    func `is for the database asked for, whatever the router calls it`(name: String?) throws {
+        let answer = routingAnswer(name, routers: [Self.a], readers: [Self.a])
+        #expect(try table(answer, database: "alias").database == "alias")
+        #expect(try table(answer).database == name)
     }
 
     @Test(

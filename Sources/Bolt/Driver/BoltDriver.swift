@@ -98,7 +98,7 @@ public final class BoltDriver: Sendable {
     /// A member that reads.
     func need(_ database: String?, bookmarks: [String] = []) -> ConnectionNeed {
         ConnectionNeed(
-            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: bookmarks, login: login(nil))
+            mode: .read, database: database.map { .named($0) } ?? .home, bookmarks: { bookmarks }, login: login(nil))
     }
 
     /// How many connections there are to a server: handed out, and kept for the next.

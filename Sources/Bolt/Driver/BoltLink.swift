@@ -22,8 +22,6 @@ actor BoltLink {
         let manager: any BoltAuthManager
         /// Of the times that the server has declared all logins void, those before this one.
         let count: Int
-
-        func isSame(as other: Login) -> Bool { auth == other.auth && count == other.count }
     }
 
     private struct Stream {
@@ -178,6 +176,15 @@ actor BoltLink {
         channel.reset()
         try channel.flush(deadline: deadline)
         while channel.pendingResponses > 0 { _ = try channel.receive(deadline: deadline) }
+    }
+
+    /// Goes on for a session with this login, where nothing has to be said for it: only who hears of refusals may change.
+    ///
+    /// - Returns: False where the connection is logged in as somebody else, or no longer.
+    func adopt(_ new: Login) -> Bool {
+        guard new.auth == login.auth && new.count == login.count else { return false }
+        login = new
+        return true
     }
 
     /// Goes on as somebody else.

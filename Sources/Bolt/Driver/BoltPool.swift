@@ -146,7 +146,7 @@ actor BoltPool {
         if login.isSessions { try requireUserSwitching(server) }
         let new = BoltLink.Login(
             auth: try await login.credentials(), manager: login.manager, count: loginCount(link.address))
-        if await link.login.isSame(as: new), !login.isForced { return true }
+        if await link.adopt(new), !login.isForced { return true }
         guard server.version.hasLogon else { return false }
         try await link.logOn(again: new, waits: login.isForced)
         return true

@@ -208,23 +208,22 @@ public actor BoltSession {
     }
 
     private func acquire(_ mode: BoltAccessMode) async throws(BoltError) -> BoltLink {
-        // One server is not asked who does what, and so has nothing to wait for yet.
-        let bookmarks = driver.settings.connection.routing == nil ? [] : try await bookmarks()
-        let connection = try await driver.connections.acquire(need(mode, bookmarks))
+        let connection = try await driver.connections.acquire(need(mode))
         database = connection.database
         return connection.link
     }
 
-    private func need(_ mode: BoltAccessMode, _ bookmarks: [String]) -> ConnectionNeed {
+    private func need(_ mode: BoltAccessMode) -> ConnectionNeed {
         ConnectionNeed(
-            mode: mode, database: database, impersonatedUser: settings.impersonatedUser, bookmarks: bookmarks,
-            auth: settings.auth, login: driver.login(settings.auth))
+            mode: mode, database: database, impersonatedUser: settings.impersonatedUser,
+            bookmarks: { [self] () async throws(BoltError) in try await bookmarks() }, auth: settings.auth,
+            login: driver.login(settings.auth))
     }
 
     /// The server that began the transaction may have said which database the home database is.
     private func learnDatabase(_ link: BoltLink) async {
         guard case .home = database, let name = await link.database else { return }
-        database = await driver.connections.learn(home: name, for: need(settings.accessMode, []))
+        database = await driver.connections.learn(home: name, for: need(settings.accessMode))
     }
 
     /// Gives what the next transaction is to wait for.

@@ -5,8 +5,8 @@ struct ConnectionNeed: Sendable {
     var mode = BoltAccessMode.write
     var database = DatabaseChoice.home
     var impersonatedUser: String?
-    /// What the server, and the one that says who does what, have to have seen.
-    var bookmarks: [String] = []
+    /// Gives what a router has to have seen before it says who does what.
+    var bookmarks: @Sendable () async throws(BoltError) -> [String] = { [] }
     /// The session's own; nil for the driver's.
     var auth: BoltAuth?
     var login: BoltLogin

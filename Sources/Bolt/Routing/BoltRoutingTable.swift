@@ -4,7 +4,8 @@ internal import Threading
 
 /// Which members of a cluster do what for one database, and for how long that is worth relying on.
 public struct BoltRoutingTable: Sendable {
-    /// Nil where the server did not name it: before Bolt 4.4 the user's home database.
+    /// As it was asked for, which may be an alias; else as the server named the home database, which it does not before
+    /// Bolt 4.4.
     public let database: String?
     /// How long the server said that it holds.
     public let timeToLive: Duration
@@ -47,7 +48,7 @@ public struct BoltRoutingTable: Sendable {
         guard let routers = members["ROUTE"], let readers = members["READ"] else {
             throw Self.unusable("without \(members["ROUTE"] == nil ? "routers" : "readers")", server)
         }
-        self.database = table["db"]?.stringValue ?? database
+        self.database = database ?? table["db"]?.stringValue
         self.routers = routers
         self.readers = readers
         writers = members["WRITE"] ?? []

@@ -191,11 +191,10 @@ actor Router: ConnectionProvider {
             let link = try await pool.acquire(router, login: need.login)
             let wasIdle = await link.wasReleased
             do throws(BoltError) {
-                let answer = try await link.route(
-                    context,
-                    TransactionExtra(
-                        database: database, bookmarks: need.bookmarks,
-                        impersonatedUser: database == nil ? need.impersonatedUser : nil))
+                let extra = TransactionExtra(
+                    database: database, bookmarks: try await need.bookmarks(),
+                    impersonatedUser: database == nil ? need.impersonatedUser : nil)
+                let answer = try await link.route(context, extra)
                 await pool.release(link)
                 return try BoltRoutingTable(answer, database: database, server: router, now: settings.clock.now)
             } catch {
