@@ -14,7 +14,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies + ["TestServers", "TestSupport"], swiftSettings: settings)
 }
 
 let package = Package(
@@ -47,7 +47,7 @@ let package = Package(
         .executableTarget(
             name: "lockstep-benchmarks",
             dependencies: [
-                "Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestSupport",
+                "Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestServers",
                 "CAllocations",
             ],
             path: "Benchmarks", exclude: ["CAllocations", "Driver/peer.py"], swiftSettings: settings),
@@ -58,7 +58,9 @@ let package = Package(
             name: "bolt-testkit", dependencies: ["Bolt", "Threading"],
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
 
-        module("TestSupport", ["Bolt", "PostgreSQL", "Threading"]),
+        // Throw-away servers; without the test library, so that benchmarks can use them in any build.
+        module("TestServers", ["Bolt", "PostgreSQL", "Threading"]),
+        module("TestSupport", ["TestServers"]),
         tests("BoltTests", ["Bolt", "COpenSSL"]),
         tests("PostgreSQLTests", ["PostgreSQL"]),
         tests("MappingTests", ["Mapping", "PostgreSQL", "Bolt"]),

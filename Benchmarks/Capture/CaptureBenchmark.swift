@@ -2,7 +2,7 @@
 
 import Foundation
 import PostgreSQL
-import TestSupport
+import TestServers
 import Threading
 
 /// The stream alone: received, decoded, folded and encoded by Lockstep, beside `pg_recvlogical` that drains a second slot

@@ -2,7 +2,7 @@
 
 import Bolt
 import Foundation
-import TestSupport
+import TestServers
 import Threading
 
 /// Rows read and written over Bolt: by our driver with values, by its raw path, and by the official Python driver with

@@ -5,7 +5,7 @@ import Foundation
 import Mapping
 import Pipeline
 import PostgreSQL
-import TestSupport
+import TestServers
 import Threading
 
 /// A backlog of mixed changes brought into an empty graph by the whole pipeline, beside the very bytes that it sends,

@@ -6,7 +6,7 @@ import Foundation
 import Mapping
 import PostgreSQL
 import Synchronization
-import TestSupport
+import TestServers
 import Threading
 
 /// How long a COMMIT in PostgreSQL takes to be in the graph, at a steady rate of transactions that update one row each,

@@ -4,7 +4,7 @@ import Bolt
 import Foundation
 import Mapping
 import PostgreSQL
-import TestSupport
+import TestServers
 import Threading
 
 /// Resident memory of the `lockstep` program while it streams a backlog into the graph as fast as that takes it.

@@ -6,7 +6,7 @@ import Mapping
 import Pipeline
 import PostgreSQL
 import Synchronization
-import TestSupport
+import TestServers
 import Threading
 
 /// A whole pipeline inside the benchmark's process, and when it was told what.

@@ -3,7 +3,7 @@
 import Bolt
 import Foundation
 import Pipeline
-import TestSupport
+import TestServers
 
 /// The graph of a benchmark: a throw-away server, or one that is named, whose content is deleted.
 final class Graph {

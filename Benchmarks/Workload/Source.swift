@@ -3,7 +3,7 @@
 import Mapping
 import Pipeline
 import PostgreSQL
-import TestSupport
+import TestServers
 
 /// A database of the benchmark's own with the tables of ``Schema``: on a throw-away server, or on one that is named.
 final class Source {

@@ -48,12 +48,18 @@ private struct Scene {
         buffer.relations = [
             Self.relation("orders", ["id", "note", "body", "customer"]), Self.relation("customers", ["id"]),
             Self.relation("order_tags", ["order_id", "customer_id", "weight"]),
+            Self.relation("orders", ["id", "note", "body", "customer"], .full),
         ]
     }
 
-    static func relation(_ name: String, _ columns: [String]) -> Relation {
+    /// Orders whose key two rows may have for a moment.
+    static let deferrable: UInt32 = 3
+
+    static func relation(
+        _ name: String, _ columns: [String], _ identity: Catalog.ReplicaIdentity = .default
+    ) -> Relation {
         Relation(
-            oid: 1, name: QualifiedName(schema: "public", name: name), replicaIdentity: .default,
+            oid: 1, name: QualifiedName(schema: "public", name: name), replicaIdentity: identity,
             columns: columns.map { Relation.Column(name: $0, type: 25) })
     }
 
@@ -86,6 +92,10 @@ private struct Scene {
 
     func delete(_ relation: UInt32 = 0, key: Value...) {
         buffer.changes.append(Change(kind: .delete, old: .key, relation: relation, oldStart: tuple(key)))
+    }
+
+    func delete(_ relation: UInt32, full: Value...) {
+        buffer.changes.append(Change(kind: .delete, old: .full, relation: relation, oldStart: tuple(full)))
     }
 
     func truncate(_ relation: UInt32) { buffer.changes.append(Change(kind: .truncate, relation: relation)) }
@@ -189,6 +199,42 @@ private struct Scene {
             try scene.encoded(by: encoder) == [
                 "move [[5,1]]", "upsert [[1,a,b]]", "stale [[1,7]]", "reference [[1,7]]",
             ])
+    }
+
+    // MARK: Several rows at one place
+
+    @Test func `a row that comes to a key and goes leaves the one that was there, which goes after it`() throws {
+        let scene = Scene()
+        scene.insert(Scene.deferrable, 1, "new", nil, nil)
+        scene.delete(Scene.deferrable, full: 1, "new", nil, nil)
+        #expect(try scene.encoded() == [])
+        scene.insert(Scene.deferrable, 1, "new", nil, nil)
+        scene.delete(Scene.deferrable, full: 1, "new", nil, nil)
+        scene.delete(Scene.deferrable, full: 1, "old", nil, nil)
+        #expect(try scene.encoded() == ["delete [[1]]"])
+    }
+
+    @Test func `a row that another came upon and left keeps what it became`() throws {
+        let scene = Scene()
+        scene.update(Scene.deferrable, full: [1, "a", nil, nil], 1, "b", nil, nil)
+        scene.insert(Scene.deferrable, 1, "new", nil, nil)
+        scene.update(Scene.deferrable, full: [1, "b", nil, nil], 1, "c", nil, nil)
+        scene.delete(Scene.deferrable, full: 1, "new", nil, nil)
+        #expect(try scene.encoded() == ["upsert [[1,c,null]]"])
+        // And the other way round: it had not been seen before the other came.
+        scene.insert(Scene.deferrable, 1, "new", nil, nil)
+        scene.update(Scene.deferrable, full: [1, "a", nil, nil], 1, "b", nil, nil)
+        scene.delete(Scene.deferrable, full: 1, "new", nil, nil)
+        #expect(try scene.encoded() == ["upsert [[1,b,null]]"])
+    }
+
+    @Test func `three rows at one key leave it one by one`() throws {
+        let scene = Scene()
+        scene.insert(Scene.deferrable, 1, "x", nil, nil)
+        scene.insert(Scene.deferrable, 1, "y", nil, nil)
+        scene.update(Scene.deferrable, full: [1, "old", nil, nil], 5, "old", nil, nil)
+        scene.update(Scene.deferrable, full: [1, "x", nil, nil], 6, "x", nil, nil)
+        #expect(try scene.encoded() == ["upsert [[1,y,null],[5,old,null],[6,x,null]]", "stale [[1,null],[5,null]]"])
     }
 
     @Test func `several changes of one row count as the last`() throws {

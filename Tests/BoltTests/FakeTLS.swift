@@ -2,7 +2,7 @@
 
 import COpenSSL
 import Foundation
-import TestSupport
+import TestServers
 
 /// The server's side of TLS, blocking, by the same library as ours: what is tested is how we use it.
 @safe final class FakeTLS: @unchecked Sendable {  // Used under the connection's lock.

@@ -2,6 +2,7 @@
 
 import COpenSSL
 import Foundation
+import TestServers
 import TestSupport
 import Testing
 import Threading

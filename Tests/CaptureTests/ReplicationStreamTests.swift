@@ -4,6 +4,7 @@ import Capture
 import Mapping
 import PostgreSQL
 import Synchronization
+import TestServers
 import TestSupport
 import Testing
 import Threading
@@ -185,6 +186,30 @@ struct ReplicationStreamTests {
                     "insert public.rows new(1, 1, 1)", "insert public.rows new(2, 2, 2, x)", "truncate public.rows",
                 ])
             #expect(buffer.relations.map(\.columns.count) == [3, 4])
+        }
+    }
+
+    @Test func `an idle stream comes to the current position, at the end of a page too`() async throws {
+        try await Source.with("stream_page", schema: Self.rows) { source in
+            try source.createSlot()
+            #expect(try source.admin.walLayout() == WALLayout())
+            func nextRecord() throws -> LSN {
+                try #require(try source.admin.query("SELECT pg_current_wal_insert_lsn()")[0][0].flatMap(LSN.init))
+            }
+            // Records of every size, until one has filled its page to the last byte.
+            var next = try nextRecord()
+            for _ in 0..<300 where next.rawValue % 8192 != 24 {
+                let left = Int(8192 - next.rawValue % 8192)
+                let size = left > 200 ? left - Int.random(in: 40..<90) : left + 1000
+                _ = try source.admin.query("SELECT pg_logical_emit_message(false, 'fill', repeat('x', \(size)))")
+                next = try nextRecord()
+            }
+            try #require(next.rawValue % 8192 == 24)
+
+            let current = try source.admin.currentLSN()
+            #expect(current.rawValue == next.rawValue - 24)
+            let stream = try source.stream()
+            try stream.receive(into: ChangeBuffer()) { _ in stream.lastServerPosition >= current }
         }
     }
 

@@ -3,6 +3,7 @@
 import Capture
 import Mapping
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 import Threading
@@ -75,7 +76,7 @@ extension ReplicationStream {
             if received != .nothing, try isDone(received) { return }
             if received == .nothing { try wait(wakeups: [], deadline: deadline) }
             guard MonotonicTime.now < deadline else {
-                throw TestSupportError("the stream did not give what was waited for")
+                throw TestServerError("the stream did not give what was waited for")
             }
         }
     }

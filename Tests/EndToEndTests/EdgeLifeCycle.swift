@@ -30,7 +30,71 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
         self.steps = steps
     }
 
-    static let all: [EdgeLifeCycle] = relationships + joins + keys + rows + names
+    static let all: [EdgeLifeCycle] = relationships + unenforced + joins + keys + rows + names
+
+    /// Foreign keys that nothing enforces: NOT VALID, and without their triggers.
+    private static let unenforced = [
+        EdgeLifeCycle(
+            "a row refers to one that comes later, goes, comes back and changes its key",
+            """
+            CREATE TABLE harbour (id int PRIMARY KEY);
+            CREATE TABLE boat (id int PRIMARY KEY, harbour int);
+            ALTER TABLE boat ADD FOREIGN KEY (harbour) REFERENCES harbour NOT VALID;
+            ALTER TABLE boat DISABLE TRIGGER ALL; ALTER TABLE harbour DISABLE TRIGGER ALL;
+            INSERT INTO harbour VALUES (1); INSERT INTO boat VALUES (1, 1), (2, 2), (3, NULL)
+            """,
+            Step("SELECT 1", boats, "1-1"),
+            Step("INSERT INTO harbour VALUES (2)", boats, "1-1\n2-2"),
+            Step("DELETE FROM harbour WHERE id = 2", boats, "1-1"),
+            Step("INSERT INTO harbour VALUES (2)", boats, "1-1\n2-2"),
+            Step("UPDATE harbour SET id = 3 WHERE id = 2", boats, "1-1"),
+            Step("UPDATE boat SET harbour = 3", boats, "1-3\n2-3\n3-3"),
+            Step(
+                """
+                BEGIN; UPDATE harbour SET id = 9 WHERE id = 1; UPDATE harbour SET id = 1 WHERE id = 3;
+                UPDATE harbour SET id = 3 WHERE id = 9; COMMIT
+                """, boats, "1-3\n2-3\n3-3"),
+            Step("BEGIN; DELETE FROM harbour; INSERT INTO harbour VALUES (3); COMMIT", boats, "1-3\n2-3\n3-3"),
+            Step(
+                "BEGIN; INSERT INTO boat VALUES (4, 7); INSERT INTO harbour VALUES (7); COMMIT", boats,
+                "1-3\n2-3\n3-3\n4-7"),
+            Step("UPDATE boat SET harbour = NULL WHERE id < 3; UPDATE boat SET harbour = 8 WHERE id = 3", boats, "4-7"),
+            Step("UPDATE harbour SET id = id + 1 WHERE id = 7", boats, "3-8"),
+            Step("DELETE FROM harbour", boats, ""),
+            Step("DELETE FROM boat WHERE id = 3; INSERT INTO harbour VALUES (7), (8)", boats, "4-7")),
+        EdgeLifeCycle(
+            "a row refers to another's unique column, which changes, is NULL, and is given to another row",
+            """
+            CREATE TABLE writer (id int PRIMARY KEY, mail text UNIQUE, note text);
+            CREATE TABLE postcard (id int PRIMARY KEY, sender text);
+            ALTER TABLE postcard ADD FOREIGN KEY (sender) REFERENCES writer (mail) NOT VALID;
+            ALTER TABLE postcard DISABLE TRIGGER ALL; ALTER TABLE writer DISABLE TRIGGER ALL;
+            INSERT INTO writer VALUES (1, 'a'), (2, 'b'); INSERT INTO postcard VALUES (1, 'a'), (2, 'b'), (3, 'c')
+            """,
+            Step("UPDATE writer SET note = 'x'", mails, "1-1\n2-2"),
+            Step("UPDATE writer SET mail = 'c' WHERE id = 2", mails, "1-1\n3-2"),
+            Step("UPDATE writer SET mail = NULL WHERE id = 1", mails, "3-2"),
+            Step("UPDATE postcard SET sender = 'd' WHERE id > 1", mails, ""),
+            Step(
+                "BEGIN; UPDATE writer SET mail = 'd'  WHERE id = 1; UPDATE writer SET id = 5 WHERE id = 1; COMMIT",
+                mails, "2-5\n3-5"),
+            Step("UPDATE writer SET id = 6, mail = 'a' WHERE id = 5", mails, "1-6")),
+        EdgeLifeCycle(
+            "rows of two columns' reference to their own table wait for each other",
+            """
+            CREATE TABLE part (maker text, id int, of_maker text, of_id int, PRIMARY KEY (maker, id));
+            ALTER TABLE part ADD FOREIGN KEY (of_maker, of_id) REFERENCES part NOT VALID;
+            ALTER TABLE part DISABLE TRIGGER ALL;
+            INSERT INTO part VALUES ('x', 1, 'x', 2), ('y', 1, NULL, 1), ('z', 1, 'z', 1)
+            """,
+            Step("SELECT 1", parts, "z1-z1"),
+            Step("INSERT INTO part VALUES ('x', 2, 'y', 1)", parts, "x1-x2\nx2-y1\nz1-z1"),
+            Step("DELETE FROM part WHERE id = 1", parts, ""),
+            Step(
+                "INSERT INTO part VALUES ('x', 1, 'x', 2), ('y', 1, 'z', 1), ('z', 1, 'z', 1)", parts,
+                "x1-x2\nx2-y1\ny1-z1\nz1-z1"),
+            Step("UPDATE part SET maker = 'q' WHERE maker = 'z'", parts, "x1-x2\nx2-y1")),
+    ]
 
     private static let relationships = [
         EdgeLifeCycle(
@@ -275,6 +339,12 @@ struct EdgeLifeCycle: Sendable, CustomTestStringConvertible {
     ]
 
     private static let sailors = "MATCH (a:Sailor)-[:SHIP]->(b:Ship) RETURN a.id + '-' + b.id AS line ORDER BY line"
+    private static let boats = "MATCH (a:Boat)-[:HARBOUR]->(b:Harbour) RETURN a.id + '-' + b.id AS line ORDER BY line"
+    private static let mails =
+        "MATCH (a:Postcard)-[:SENDER]->(b:Writer) RETURN a.id + '-' + b.id AS line ORDER BY line"
+    private static let parts = """
+        MATCH (a:Part)-->(b:Part) RETURN a.maker + a.id + '-' + b.maker + b.id AS line ORDER BY line
+        """
     private static let cranes = """
         MATCH (a:Crane)-[:DOCK]->(b:Dock) RETURN a.id + '-' + b.id + '-' + coalesce(a.note, 'null') AS line ORDER BY line
         """

@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-import TestSupport
+import TestServers
 import Testing
 
 @Suite(.oneAtATime, .stage(EdgeLifeCycle.all.map(\.schema).joined(separator: ";\n")))

@@ -3,6 +3,7 @@
 import Bolt
 import Foundation
 import Synchronization
+import TestServers
 import TestSupport
 import Testing
 import Threading
@@ -76,7 +77,7 @@ struct `When something is killed` {
             try await project.settle()
         } catch {
             let state = running.process.exitIfEnded.map { "ended by \($0)" } ?? "is running"
-            throw TestSupportError("\(note): \(error)\nlockstep run \(state) and said:\n\(running.log.suffix(3000))")
+            throw TestServerError("\(note): \(error)\nlockstep run \(state) and said:\n\(running.log.suffix(3000))")
         }
         #expect(running.process.isRunning, "\(note)\n\(running.log.suffix(3000))")
     }

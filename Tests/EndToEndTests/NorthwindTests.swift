@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import TestServers
 import TestSupport
 import Testing
 

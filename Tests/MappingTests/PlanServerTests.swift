@@ -2,6 +2,7 @@
 
 import Foundation
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 

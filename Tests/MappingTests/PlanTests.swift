@@ -141,8 +141,9 @@ struct PlanTests {
         #expect(constraints.map { $0["statement"] } == plan.mapping.constraints.map(\.statement))
         let statements = try #require(document["statements"] as? [[String: String]])
         #expect(statements.map { $0["cypher"] } == plan.statements.map(\.cypher))
-        // Three nodes with four each, two references with two, a join with four.
-        #expect(statements.count == 20)
+        // Three nodes with four each, two references with two and one of them, by a unique column, with two more, a join
+        // with four.
+        #expect(statements.count == 22)
         let source = try #require(document["source"] as? [String: Any])
         #expect(source["slot"] as? String == "lockstep_p")
         #expect(source["statements"] as? [String] == [plan.publicationStatement, plan.slotStatement])

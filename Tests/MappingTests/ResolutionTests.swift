@@ -59,8 +59,11 @@ struct ResolutionTests {
         let order = mapping.nodes[2]
         #expect(order.key.map(\.property) == ["orderId"])
         #expect(order.key.map(\.conversion.name) == ["integer"])
-        #expect(order.properties.map(\.conversion.name) == ["float", "date"])
-        #expect(order.properties.map(\.columnType) == ["numeric(10,2)", "date"])
+        // The last one is kept to find the row by: the foreign key names another column than the node's key.
+        #expect(order.properties.map(\.property) == ["price", "placed", "_lockstep_customer_code"])
+        #expect(order.properties.map(\.conversion.name) == ["float", "date", "string"])
+        #expect(order.properties.map(\.columnType) == ["numeric(10,2)", "date", "text"])
+        #expect(order.references.map(\.kept) == [[], ["_lockstep_customer_code"]])
         #expect(order.references.map(\.isReversed) == [true, false])
         #expect(order.references.map { $0.target.key.map(\.property) } == [["id"], ["code"]])
         let join = mapping.joins[0]
@@ -179,6 +182,41 @@ struct ResolutionTests {
                 """, against: catalog) == [
                     "m.yaml:7:75: error: fk_a is NOT VALID: rows may refer to rows that are not there"
                 ])
+    }
+
+    @Test func `a relationship that no constraint guards keeps its columns at the holder`() throws {
+        let catalog = Catalog.of(
+            .of("public.a", "id int4, part text", key: ["id", "part"]),
+            .of(
+                "public.b", "id int4, a int8, part text, x int4", key: ["id"],
+                references: [.of(["x"], "public.b", ["id"], isValidated: false)]))
+        let text = """
+              public.a: {label: A, key: {id: id, part: part}}
+              public.b:
+                label: B
+                key: {id: id}
+                properties: {part: part}
+                relationships:
+                  - {type: A, columns: [a, part], references: public.a, enforced: false}
+                  - {type: X, columns: [x], references: public.b, enforced: false}
+            """
+        let mapping = try parsed(head + text).resolve(against: catalog)
+        let node = try #require(mapping.nodes.last)
+        #expect(node.references.map(\.kept) == [["_lockstep_a", "_lockstep_part"], ["_lockstep_x"]])
+        #expect(node.properties.map(\.property) == ["part", "_lockstep_a", "_lockstep_part", "_lockstep_x"])
+        #expect(mapping.nodes[0].references.isEmpty)
+        #expect(
+            mapping.constraints.filter { !$0.isUnique }.map(\.statement) == [
+                "CREATE INDEX `lockstep_waiting_B__lockstep_a__lockstep_part` IF NOT EXISTS FOR (n:`B`) "
+                    + "ON (n.`_lockstep_a`, n.`_lockstep_part`)",
+                "CREATE INDEX `lockstep_waiting_B__lockstep_x` IF NOT EXISTS FOR (n:`B`) ON (n.`_lockstep_x`)",
+            ])
+        // Without the word, a constraint is asked for.
+        #expect(
+            errors(text.replacing(", enforced: false", with: ""), against: catalog) == [
+                "m.yaml:12:29: error: no foreign key leads from public.b (a, part) to public.a",
+                "m.yaml:13:29: error: fk_x is NOT VALID: rows may refer to rows that are not there",
+            ])
     }
 
     @Test func `a foreign key to a column that is no property there`() {

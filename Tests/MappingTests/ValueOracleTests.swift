@@ -2,6 +2,7 @@
 
 import Mapping
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 import Threading

@@ -127,6 +127,21 @@ struct `The graph` {
     }
 }
 
+extension `The graph` {
+    @Test func `finds no node by a date-time on ArcadeDB`() throws {
+        var mapping = try Shop.plan().mapping
+        mapping.nodes[0].key[0].conversion = ValueConversion(source: .timestamptz, target: .dateTime)
+        func errors(_ product: GraphFacts.Product) -> [PreflightFinding] {
+            GraphFindings.findings(GraphFacts(product: product), mapping: mapping, pipeline: "shop")
+                .filter { $0.severity == .error }
+        }
+        #expect(errors(.neo4j).isEmpty)
+        let found = errors(.arcadeDB)
+        #expect(found.contains(.error, "nodes of public.customers are found by id, a date-time"))
+        #expect(found.fix("found by id")?.contains("id: {property: customerId, as: string}") == true)
+    }
+}
+
 struct `A report` {
     private let report = PreflightReport(
         file: "shop.yaml", isMappingUnreadable: false, source: "db:5432/shop as me", graph: nil,

@@ -4,6 +4,7 @@ import Apply
 import Bolt
 import Mapping
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 import Threading

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 
@@ -172,7 +173,7 @@ struct CatalogReaderTests {
         let kinds = try table("kinds", in: catalog)
         func kind(_ column: String) throws -> Catalog.DataType {
             guard let type = kinds.column(column).flatMap({ catalog.types[$0.type] }) else {
-                throw TestSupportError("the type of \(column) is not in the catalog")
+                throw TestServerError("the type of \(column) is not in the catalog")
             }
             return type
         }

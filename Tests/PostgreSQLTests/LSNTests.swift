@@ -21,4 +21,12 @@ import Testing
         #expect(high.distance(from: low) == 1)
         #expect(low.distance(from: high) == 0)
     }
+
+    @Test(arguments: [
+        ("0/1000000", "0/1000000"), ("0/1000028", "0/1000000"), ("0/1000030", "0/1000030"), ("0/1002018", "0/1002000"),
+        ("0/1002020", "0/1002020"), ("0/1003FF8", "0/1003FF8"),
+    ])
+    func `a position inside a page's header is the end of the page before`(position: String, end: String) throws {
+        #expect(WALLayout().recordEnd(try #require(LSN(position))) == LSN(end))
+    }
 }

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
+import TestServers
 import TestSupport
 import Testing
 import Threading

@@ -3,6 +3,7 @@
 import Bolt
 import Mapping
 import PostgreSQL
+import TestServers
 import TestSupport
 import Threading
 import Verify

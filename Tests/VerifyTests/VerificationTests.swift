@@ -4,6 +4,7 @@ import Bolt
 import Mapping
 import PostgreSQL
 import Synchronization
+import TestServers
 import TestSupport
 import Testing
 import Threading

@@ -14,10 +14,13 @@ public final class BatchEncoder {
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
     private var programs: [TableProgram] = []
+    private var hasAdoptions = false
     /// The program by which each table's entities of this segment are read.
     private var programOfTable: [Int: Int32] = [:]
 
-    private var entities = EntityTable()
+    var entities = EntityTable()
+    /// Rows at places where others have come since, the last of them behind; see ``Occupant``.
+    var beneath: [Int: [Occupant]] = [:]
     private var memory = ReferenceMemory()
     private var writer = SegmentWriter()
     private var statements: [EncodedStatement] = []
@@ -66,6 +69,7 @@ public final class BatchEncoder {
             }
             programOfRelation.append(Int32(programs.count))
             programs.append(program)
+            hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
             writer.add(program)
         }
         return programOfRelation[relation]
@@ -85,19 +89,12 @@ public final class BatchEncoder {
         switch change.kind {
         case .insert:
             let place = try touch(program, index, change.newStart, nil, existed: false, fields, bytes)
-            entities[place].isPresent = true
-            entities[place].origin = -1
-            entities[place].row = change.newStart
-            entities[place].references = .max
+            arrive(place, Occupant(row: change.newStart, origin: -1, references: .max), program)
         case .update:
             try update(change, program, index, &fields, bytes)
         case .delete:
             let place = try touch(program, index, change.oldStart, nil, existed: true, fields, bytes)
-            if isOfAnotherRow(change, place, program, fields, bytes) {
-                entities[place].existed = true
-            } else {
-                leave(place)
-            }
+            leave(place, which(change, place, program, fields, bytes))
         case .truncate:
             truncate(program, index)
         }
@@ -117,44 +114,17 @@ public final class BatchEncoder {
         let isMoving = oldStart.map { !sameKey(program, $0, row, fields, bytes) } ?? false
         let from = try touch(
             program, index, isMoving ? change.oldStart : row, oldStart, existed: true, fields, bytes)
-        var before = entities[from]
-        let isHidden = isOfAnotherRow(change, from, program, fields, bytes)
-        if isHidden {
-            // It leaves the place before the transaction ends, by a change that carries the whole row.
-            entities[from].existed = true
-            guard isMoving else { return }
-            before = Entity(
-                program: before.program, keyOffset: before.keyOffset, keyLength: before.keyLength, hash: before.hash)
-            before.origin = Int32(from)
-        }
+        let place = which(change, from, program, fields, bytes)
+        let before = occupant(from, place)
         if before.row != Entity.unknownRow { fillUnchanged(program, newStart: row, from: before.row, &fields) }
-        var to = from
+        let after = Occupant(row: row, origin: before.origin, references: references | before.references)
         if isMoving {
-            to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
-            if !isHidden { leave(from) }
+            let to = try touch(program, index, row, oldStart, existed: false, fields, bytes)
+            leave(from, place)
+            arrive(to, after, program)
+        } else {
+            stay(from, place, after)
         }
-        entities[to].isPresent = true
-        entities[to].origin = before.origin
-        entities[to].row = row
-        entities[to].references = references | before.references
-    }
-
-    /// While a deferrable key is not checked yet, two rows can have it: one that has come to the place, and one that is
-    /// still to leave it. Such tables have REPLICA IDENTITY FULL, so the old tuple tells which of them a change is of.
-    private func isOfAnotherRow(
-        _ change: Change, _ place: Int, _ program: TableProgram, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
-    ) -> Bool {
-        let entity = entities[place]
-        guard change.old == .full, entity.isPresent, entity.row != Entity.unknownRow else { return false }
-        return (0..<program.columnCount).contains { column in
-            !Self.same(fields[Int(change.oldStart) + column], fields[Int(entity.row) + column], bytes)
-        }
-    }
-
-    private func leave(_ place: Int) {
-        entities[place].isPresent = false
-        entities[place].origin = -1
-        entities[place].row = Entity.unknownRow
     }
 
     /// What the table's rows were before does not count any more. That goes to the front: no row outside of the truncated
@@ -163,7 +133,8 @@ public final class BatchEncoder {
         writer.truncate(Int(index))
         for place in entities.entities.indices
         where programs[Int(entities[place].program)].tableIndex == program.tableIndex {
-            leave(place)
+            beneath[place] = nil
+            leave(place, .top)
             entities[place].existed = false
         }
     }
@@ -237,7 +208,7 @@ public final class BatchEncoder {
 
     private static func bit(_ reference: Int) -> UInt64 { 1 << UInt64(min(reference, 63)) }
 
-    private static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
+    static func same(_ a: Field, _ b: Field, _ bytes: RawSpan) -> Bool {
         if b.kind == .unchanged { return true }
         guard a.kind == b.kind, a.length == b.length else { return false }
         for index in 0..<Int(a.length)
@@ -260,15 +231,14 @@ public final class BatchEncoder {
             if entity.isPresent {
                 try writeRow(entity, fields, bytes)
                 try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+                if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
             } else if entity.existed, !entity.isTakenAlong {
-                let target = writer.delete(Int(entity.program))
-                target.rows.appendListHeader(programs[Int(entity.program)].key.count)
-                entities.appendKey(of: entity, to: &target.rows)
-                target.rowCount += 1
+                writeKey(entity, into: writer.delete(Int(entity.program)))
             }
         }
         statements.append(contentsOf: writer.takeStatements())
         entities.removeAll()
+        beneath.removeAll()
     }
 
     /// For a row that has come from another place: gives its node the new key, or takes along what the stream left out.
@@ -282,8 +252,7 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
-        } else if !entity.existed, !entities[origin].isPresent {
-            // The old place is empty and the new one was: the node itself goes, with relationships and all.
+        } else if movedNode(place) {
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
         } else {
@@ -291,6 +260,13 @@ public final class BatchEncoder {
             guard lacksValues else { return }
             writeMove(from: entities[origin], to: entity, into: writer.carry(Int(entity.program)))
         }
+    }
+
+    /// The old place is empty and the new one was: the node itself goes, with relationships and all.
+    private func movedNode(_ place: Int) -> Bool {
+        let entity = entities[place]
+        let origin = Int(entity.origin)
+        return origin >= 0 && origin != place && !entity.existed && !entities[origin].isPresent
     }
 
     private func writeMove(from: Entity, to: Entity, into target: EncodedStatement) {
@@ -362,6 +338,27 @@ public final class BatchEncoder {
                 )
             }
         }
+    }
+
+    /// For the references to this table that no constraint guards: a node that is new at its place may be waited for, and
+    /// one that came with its relationships, or whose referenced columns may have changed, may have holders that mean
+    /// another.
+    private func writeAdoptions(_ entity: Entity, hasMoved: Bool, _ fields: ContiguousArray<Field>) {
+        let program = programs[Int(entity.program)]
+        for (index, adoption) in program.adoptions.enumerated() {
+            let isCarried = adoption.columns.contains { fields[Int(entity.row) + $0].kind != .unchanged }
+            guard !entity.existed || isCarried else { continue }
+            if entity.existed || hasMoved {
+                writeKey(entity, into: writer.disown(Int(entity.program), adoption: index))
+            }
+            writeKey(entity, into: writer.adopt(Int(entity.program), adoption: index))
+        }
+    }
+
+    private func writeKey(_ entity: Entity, into target: EncodedStatement) {
+        target.rows.appendListHeader(programs[Int(entity.program)].key.count)
+        entities.appendKey(of: entity, to: &target.rows)
+        target.rowCount += 1
     }
 
     private func valueHash(

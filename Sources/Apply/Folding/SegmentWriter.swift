@@ -20,9 +20,11 @@ struct SegmentWriter {
         var text: String?
     }
 
-    /// Where a table program's slots are: move, carry, upsert and delete, then stale and put for each of its references.
+    /// Where a table program's slots are: move, carry, upsert and delete; stale and put for each of its references; the same
+    /// for each reference to it that no constraint guards.
     private struct Output {
         let first: Int
+        let references: Int
         /// Upserts of rows that came without some columns.
         var partial: [(absent: [Int], slot: Int)] = []
 
@@ -32,6 +34,8 @@ struct SegmentWriter {
         var delete: Int { first + 3 }
         func stale(_ reference: Int) -> Int { first + 4 + 2 * reference }
         func reference(_ reference: Int) -> Int { first + 5 + 2 * reference }
+        func disown(_ adoption: Int) -> Int { stale(references + adoption) }
+        func adopt(_ adoption: Int) -> Int { reference(references + adoption) }
     }
 
     private var slots: ContiguousArray<Slot> = []
@@ -40,8 +44,9 @@ struct SegmentWriter {
     private var phases: [[EncodedStatement]] = Array(repeating: [], count: Phase.allCases.count)
 
     mutating func add(_ program: TableProgram) {
-        outputs.append(Output(first: slots.count))
-        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * program.references.count))
+        let references = program.references.count
+        outputs.append(Output(first: slots.count, references: references))
+        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * (references + program.adoptions.count)))
         programs.append(program)
     }
 
@@ -96,6 +101,20 @@ struct SegmentWriter {
     mutating func reference(_ program: Int, reference: Int) -> EncodedStatement {
         open(outputs[program].reference(reference), .reference, program) {
             $0.shape.node.map { $0.referenceStatement(reference: $0.references[reference]) } ?? ""
+        }
+    }
+
+    mutating func disown(_ program: Int, adoption: Int) -> EncodedStatement {
+        open(outputs[program].disown(adoption), .stale, program) {
+            let adoption = $0.adoptions[adoption]
+            return $0.shape.node?.disownStatement(adoption.reference, of: adoption.holder) ?? ""
+        }
+    }
+
+    mutating func adopt(_ program: Int, adoption: Int) -> EncodedStatement {
+        open(outputs[program].adopt(adoption), .reference, program) {
+            let adoption = $0.adoptions[adoption]
+            return $0.shape.node?.adoptStatement(adoption.reference, of: adoption.holder) ?? ""
         }
     }
 

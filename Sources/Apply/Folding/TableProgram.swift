@@ -25,6 +25,14 @@ public final class TableProgram {
         case relationships
     }
 
+    /// A reference to this table's nodes that no constraint guards.
+    struct Adoption {
+        let holder: NodeMapping
+        let reference: ReferenceMapping
+        /// The columns that it refers to, as indices into the tuple; empty where that is the key.
+        let columns: [Int]
+    }
+
     enum Shape {
         case node(NodeMapping, references: [[ColumnProgram]])
         case join(JoinMapping)
@@ -36,6 +44,9 @@ public final class TableProgram {
     let key: [ColumnProgram]
     let properties: [ColumnProgram]
     let writesRows: Bool
+    /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
+    let mayRepeatKeys: Bool
+    let adoptions: [Adoption]
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
 
@@ -61,9 +72,19 @@ public final class TableProgram {
                     references.append(try columns(reference.target.key, in: relation))
                 }
             }
+            // A first read makes relationships when all nodes are there: nothing waits.
+            let waiting = part == .all ? mapping.keptReferences(to: node) : []
+            let adoptions = waiting.map { holder, reference in
+                let names = reference.target.key.map(\.property)
+                let isKey = Set(names) == Set(node.key.map(\.property))
+                let columns = properties.filter { column in
+                    node.properties.contains { names.contains($0.property) && $0.column == column.name }
+                }
+                return Adoption(holder: holder, reference: reference, columns: isKey ? [] : columns.map(\.column))
+            }
             return TableProgram(
                 relation, .node(node, references: references), key, properties, tableIndex: index,
-                writesRows: part != .relationships)
+                writesRows: part != .relationships, adoptions: adoptions)
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part != .nodes else { return nil }
@@ -77,15 +98,17 @@ public final class TableProgram {
 
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        writesRows: Bool
+        writesRows: Bool, adoptions: [Adoption] = []
     ) {
         table = relation.name
         self.shape = shape
         columnCount = relation.columns.count
+        mayRepeatKeys = relation.replicaIdentity == .full
         self.key = key
         self.properties = properties
         self.tableIndex = tableIndex
         self.writesRows = writesRows
+        self.adoptions = adoptions
     }
 
     private static func columns(

@@ -48,6 +48,14 @@ public struct MappingFile: Sendable {
     public var mappedTables: [(name: QualifiedName, position: FilePosition?)] {
         tables.filter { $0.role != .skip }.map { ($0.table.value, $0.table.position) }
     }
+
+    /// Whether a relationship is there that no constraint guards.
+    public var hasUnenforcedReferences: Bool {
+        tables.contains { entry in
+            guard case .node(let node) = entry.role else { return false }
+            return node.references.contains { !$0.isEnforced }
+        }
+    }
 }
 
 /// A mapping file as far as it can be read.

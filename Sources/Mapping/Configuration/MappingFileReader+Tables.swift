@@ -88,9 +88,10 @@ extension MappingFileReader {
             let type = required("type", &fields).flatMap { text($0, "type") }
             let end = end(&fields)
             let isReversed = fields.take("reversed").map { flag($0, "reversed") } ?? false
+            let isEnforced = fields.take("enforced").map { flag($0, "enforced") } ?? true
             finish(fields)
             guard let type, let end else { return nil }
-            return ReferenceEntry(type: type, end: end, isReversed: isReversed)
+            return ReferenceEntry(type: type, end: end, isReversed: isReversed, isEnforced: isEnforced)
         }
     }
 

@@ -48,4 +48,6 @@ struct ReferenceEntry: Sendable, Equatable {
     var type: Located<String>
     var end: EndEntry
     var isReversed = false
+    /// False: no constraint has to guarantee that the other row is there.
+    var isEnforced = true
 }

@@ -27,6 +27,12 @@ public struct PropertyMapping: Sendable {
     /// `format_type` of the column: what a COPY that asks for text casts from, what messages show.
     public var columnType: String
 
+    /// Begins the names of properties that Lockstep keeps for itself.
+    public static let ownPrefix = "_lockstep"
+
+    /// Whether Lockstep keeps it for itself: it is in the graph, and no part of what the mapping promises.
+    public var isOwn: Bool { property.hasPrefix(Self.ownPrefix) }
+
     public init(column: String, property: String, conversion: ValueConversion, columnType: String) {
         self.column = column
         self.property = property
@@ -64,11 +70,16 @@ public struct ReferenceMapping: Sendable {
     public var target: RelationshipEnd
     /// From the referenced node to the holder, instead of from the holder.
     public var isReversed: Bool
+    /// Properties of the holder that hold the value of each column, by which a node that comes to have it later finds its
+    /// holders. Empty where that cannot be: a constraint guarantees that the other row is there, and the columns name it by
+    /// its node's key.
+    public var kept: [String]
 
-    public init(type: String, target: RelationshipEnd, isReversed: Bool = false) {
+    public init(type: String, target: RelationshipEnd, isReversed: Bool = false, kept: [String] = []) {
         self.type = type
         self.target = target
         self.isReversed = isReversed
+        self.kept = kept
     }
 }
 

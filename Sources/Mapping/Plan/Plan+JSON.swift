@@ -47,7 +47,7 @@ extension Plan {
             ("where", .null),
             ("labels", .array(node.labels.map(JSONText.string))),
             ("key", .array(node.key.map { entry($0) })),
-            ("properties", .array(node.properties.map { entry($0) })),
+            ("properties", .array(node.properties.filter { !$0.isOwn }.map { entry($0) })),
         ])
     }
 

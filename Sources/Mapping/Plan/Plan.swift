@@ -32,7 +32,7 @@ public struct Plan: Sendable {
 
     /// Every statement of the mapping.
     public var statements: [PlannedStatement] {
-        mapping.nodes.flatMap(Self.statements) + mapping.joins.flatMap(Self.statements)
+        mapping.nodes.flatMap(statements) + mapping.joins.flatMap(Self.statements)
     }
 
     /// Never so where the stream does not carry them: such a mapping does not resolve.
@@ -57,7 +57,7 @@ public struct PlannedStatement: Sendable, Equatable {
 
 extension Plan {
     /// A row whose update left a TOASTed column unchanged takes the upsert without that column.
-    private static func statements(_ node: NodeMapping) -> [PlannedStatement] {
+    private func statements(_ node: NodeMapping) -> [PlannedStatement] {
         func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
             PlannedStatement(table: node.table, purpose: purpose, cypher: cypher)
         }
@@ -73,7 +73,13 @@ extension Plan {
                 planned("create \(reference.type)", node.referenceStatement(reference: reference)),
             ]
         }
-        return own + references
+        let waiting = mapping.keptReferences(to: node).flatMap { holder, reference in
+            [
+                planned("drop stale \(reference.type) of a new key", node.disownStatement(reference, of: holder)),
+                planned("create waiting \(reference.type)", node.adoptStatement(reference, of: holder)),
+            ]
+        }
+        return own + references + waiting
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {

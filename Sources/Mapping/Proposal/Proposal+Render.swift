@@ -100,7 +100,8 @@ extension ProposedTable {
             + zip(references, referenceReasons).flatMap { reference, reason in
                 [
                     "    " + YAMLText.comment(sentence(reason)),
-                    "    - {type: \(YAMLText.scalar(reference.type.value)), \(end(reference.end))}",
+                    "    - {type: \(YAMLText.scalar(reference.type.value)), \(end(reference.end))"
+                        + (reference.isEnforced ? "}" : ", enforced: false}"),
                 ]
             }
     }

@@ -242,10 +242,6 @@ extension ProposalBuilder {
                     catalog.table(other).flatMap { known[other] == nil ? $0.keyRemedy : nil })
                 continue
             }
-            guard foreignKey.isValidated else {
-                leaveOut("it is NOT VALID, so rows may refer to nothing", foreignKey.validation(of: table))
-                continue
-            }
             if let reason = mismatch(foreignKey, table, target) {
                 leaveOut(reason, "give both columns one type")
                 continue
@@ -262,11 +258,13 @@ extension ProposalBuilder {
             let end = EndEntry(
                 columns: orderedColumns(foreignKey).map { Located($0) }, references: Located(foreignKey.referencedTable)
             )
-            result.append((ReferenceEntry(type: Located(type), end: end), foreignKey))
+            result.append(
+                (ReferenceEntry(type: Located(type), end: end, isEnforced: foreignKey.isValidated), foreignKey))
             let byKey = Set(foreignKey.referencedColumns) == Set(nodeKey(target))
             proposed.referenceReasons.append(
                 "foreign key \(foreignKey.constraintName); "
                     + (type == types[0] ? why : "named so because \(types[0]) is taken")
+                    + (foreignKey.isValidated ? "" : "; it is NOT VALID, so rows may refer to nothing")
                     + (byKey
                         ? "" : "; refers to the unique key (\(foreignKey.referencedColumns.joined(separator: ", ")))"))
         }

@@ -20,7 +20,7 @@ extension GraphMapping {
         name: "lockstep_checkpoint", label: checkpointLabel, properties: ["pipeline"])
 
     /// The uniqueness constraint on the key of each label, the one of the checkpoint, and an index for each foreign key
-    /// that refers to something else than the node's key. The text is the same on every server from 4.4 on.
+    /// that refers to something else than the node's key, and one for each that has to be waited for. The text is the same on every server from 4.4 on.
     public var constraints: [GraphConstraint] {
         var found = [Self.checkpointConstraint]
         for node in nodes {
@@ -32,15 +32,24 @@ extension GraphMapping {
         for end in nodes.flatMap({ $0.references.map(\.target) }) + joins.flatMap({ [$0.from, $0.to] }) {
             let wanted = [end.label] + end.key.map(\.property)
             guard !keys.contains(wanted), others.insert(wanted).inserted else { continue }
-            let name = "lockstep_reference_" + wanted.joined(separator: "_")
-            let list = wanted.dropFirst().map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
             found.append(
-                GraphConstraint(
-                    isUnique: false, label: end.label, properties: Array(wanted.dropFirst()), name: name,
-                    statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS "
-                        + "FOR (n:\(Cypher.quoted(end.label))) ON (\(list))"))
+                Self.index(name: "lockstep_reference", label: end.label, properties: Array(wanted.dropFirst())))
+        }
+        for holder in nodes {
+            for reference in holder.references where !reference.kept.isEmpty {
+                let index = Self.waitingIndex(holder, reference)
+                if !found.contains(index) { found.append(index) }
+            }
         }
         return found
+    }
+
+    static func index(name: String, label: String, properties: [String]) -> GraphConstraint {
+        let name = ([name, label] + properties).joined(separator: "_")
+        let list = properties.map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
+        return GraphConstraint(
+            isUnique: false, label: label, properties: properties, name: name,
+            statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS FOR (n:\(Cypher.quoted(label))) ON (\(list))")
     }
 
     private static func uniqueness(name: String, label: String, properties: [String]) -> GraphConstraint {

@@ -75,7 +75,7 @@ extension NodeMapping {
 
 extension ReferenceMapping {
     /// `-[o:TYPE]->(b)` behind the holder, or the other way round.
-    fileprivate func pattern(_ variable: String, to other: String) -> String {
+    func pattern(_ variable: String, to other: String) -> String {
         let relationship = "[\(variable):\(Cypher.quoted(type))]"
         return isReversed ? "<-\(relationship)-\(other)" : "-\(relationship)->\(other)"
     }

@@ -3,6 +3,7 @@
 public import Apply
 internal import Bolt
 internal import Capture
+public import Mapping
 public import PostgreSQL
 internal import Threading
 
@@ -30,28 +31,49 @@ public struct PipelineStatus: Sendable {
     public var retainedWALBytes: Int64
     public var walStatus: String?
     public var activePID: Int32?
+    /// Rows that refer to one that is not there, where the mapping has relationships that no constraint guards.
+    public var waitingReferences: Int64?
     /// Row changes a second, where two readings were asked for.
     public var changesPerSecond: Double?
 
     /// Reads both sides.
     ///
     /// - Parameter interval: Time between two readings, for the rate; nil reads once.
-    public static func read(_ settings: PipelineSettings, rateOver interval: Duration?) async throws(PipelineError)
-        -> Self
-    {
+    public static func read(
+        _ settings: PipelineSettings, file: MappingFile, rateOver interval: Duration?
+    ) async throws(PipelineError) -> Self {
         try await DedicatedThread.run(name: "status") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
             return try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                let waiting = try file.hasUnenforcedReferences ? waitingReferences(file, source, graph) : nil
                 var status = try once(settings, source, graph)
+                status.waitingReferences = waiting
                 guard let interval, let first = status.checkpoint else { return status }
                 let began = MonotonicTime.now
                 _ = StopSignal().sleep(for: interval)
                 status = try once(settings, source, graph)
                 let seconds = (MonotonicTime.now - began) / .seconds(1)
+                status.waitingReferences = waiting
                 status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
                 return status
             }
         }
+    }
+
+    private static func waitingReferences(
+        _ file: MappingFile, _ source: PostgresConnection, _ graph: BoltChannel
+    ) throws(PipelineError) -> Int64 {
+        var count: Int64 = 0
+        for node in try PipelinePlan.make(file, source).mapping.nodes {
+            for reference in node.references where !reference.kept.isEmpty {
+                do throws(BoltError) {
+                    count += try graph.query(node.waitingQuery(reference)).rows.first?.first?.integerValue ?? 0
+                } catch {
+                    throw PipelineError(error)
+                }
+            }
+        }
+        return count
     }
 
     private static func once(
@@ -61,20 +83,19 @@ public struct PipelineStatus: Sendable {
             try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
         }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+        let current = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let now = try postgres { () throws(PostgresError) in
             try source.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, "
-                    + "(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
+                "SELECT (extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
             )
         }.first
-        let current = now?[0].flatMap(LSN.init) ?? .zero
         var phase = Phase.new
         if let checkpoint {
             phase = checkpoint.phase == .snapshot ? .snapshot : slot?.activePID == nil ? .stopped : .streaming
         }
         let lag = checkpoint.map { current.distance(from: $0.lsn) } ?? 0
         var seconds = 0.0
-        if lag > 0, let checkpoint, checkpoint.commitTime > 0, let time = now?[1].flatMap({ Int64($0) }) {
+        if lag > 0, let checkpoint, checkpoint.commitTime > 0, let time = now?[0].flatMap({ Int64($0) }) {
             seconds = max(0, Double(time - checkpoint.commitTime) / 1_000_000)
         }
         return PipelineStatus(

@@ -25,12 +25,7 @@ public final class WaitForGraph {
 
     /// The end of what is committed now.
     public func currentLSN() throws(PipelineError) -> LSN {
-        let row = try postgres { () throws(PostgresError) in
-            try source.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
-            )
-        }.first
-        return row?[0].flatMap(LSN.init) ?? .zero
+        try postgres { () throws(PostgresError) in try source.currentLSN() }
     }
 
     /// Blocks the calling thread until the graph has reached `lsn`.
@@ -38,6 +33,7 @@ public final class WaitForGraph {
     /// - Returns: False when `timeout` has passed before that.
     public func wait(for lsn: LSN, timeout: Duration) throws(PipelineError) -> Bool {
         let deadline = MonotonicTime.after(timeout)
+        let lsn = try postgres { () throws(PostgresError) in try source.walLayout() }.recordEnd(lsn)
         while true {
             let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
             if let confirmed = slot?.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }

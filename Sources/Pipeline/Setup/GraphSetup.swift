@@ -10,6 +10,9 @@ struct GraphSetup {
 
     /// Creates the constraints that are missing. DDL is never mixed with data, and one statement goes at a time.
     func createConstraints(_ graph: BoltChannel) throws(PipelineError) {
+        if graph.server.isArcadeDB, let finding = GraphFindings.zonedKeys(mapping).first {
+            throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
+        }
         for constraint in try missingConstraints(graph) {
             do throws(BoltError) {
                 _ = try graph.query(constraint.statement)

@@ -33,15 +33,11 @@ final class SourceReader {
 
     /// The end of what is committed now.
     func currentLSN() throws(VerifyError) -> LSN {
-        let rows: [PostgresRow]
         do throws(PostgresError) {
-            rows = try connection.query(
-                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
-            )
+            return try connection.currentLSN()
         } catch {
             throw VerifyError(error, table: nil)
         }
-        return rows.first?[0].flatMap { LSN($0) } ?? .zero
     }
 
     /// Runs a binary COPY and hands over its rows; a row's bytes end with the call.

@@ -21,7 +21,8 @@ enum StatusCommand: Command {
 
     static func run(_ arguments: Arguments) async throws -> ExitCode {
         let project = try Project(arguments)
-        let status = try await PipelineStatus.read(project.settings, rateOver: .milliseconds(500))
+        let status = try await PipelineStatus.read(
+            project.settings, file: project.file, rateOver: .milliseconds(500))
         if arguments.has("json") {
             Terminal.out(json(status, pipeline: project.settings.name))
         } else {
@@ -41,6 +42,9 @@ enum StatusCommand: Command {
                 ("lag", "\(bytes(Int64(clamping: status.lagBytes))), \(RunDisplay.fixed(status.lagSeconds, 3)) s"),
                 ("applied", "\(checkpoint.changes) rows in \(checkpoint.transactions) transactions"),
             ]
+        }
+        if let waiting = status.waitingReferences {
+            rows.append(("waiting", "\(waiting) references to rows that are not there"))
         }
         if let rate = status.changesPerSecond { rows.append(("rate", "\(RunDisplay.fixed(rate, 0)) rows/s")) }
         if let confirmed = status.confirmedLSN {
@@ -65,6 +69,7 @@ enum StatusCommand: Command {
             ("rowsApplied", .number(Int(checkpoint?.changes ?? 0))),
             ("transactionsApplied", .number(Int(checkpoint?.transactions ?? 0))),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
+            ("waitingReferences", status.waitingReferences.map { .number(Int($0)) } ?? .null),
             ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
             ("walStatus", status.walStatus.map { .string($0) } ?? .null),
             ("activePid", status.activePID.map { .number(Int($0)) } ?? .null),

@@ -3,7 +3,7 @@
 import Bolt
 import PostgreSQL
 import Synchronization
-import TestSupport
+import TestServers
 import Threading
 
 /// A schema, a workload of several sessions on it, and two promises that each of its transactions keeps and that span
@@ -162,7 +162,7 @@ enum Bank {
                     looks.load(ordering: .relaxed) >= before + count
                 }
             } catch {
-                throw TestSupportError("\(error); the last failed by: \(lastFailure.withLock { $0 })")
+                throw TestServerError("\(error); the last failed by: \(lastFailure.withLock { $0 })")
             }
         }
 

@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Foundation
-import TestSupport
+import TestServers
 import Testing
 
 extension Project {

@@ -2,6 +2,7 @@
 
 import Bolt
 import Foundation
+import TestServers
 import TestSupport
 import Testing
 
@@ -41,6 +42,7 @@ struct `A shared graph server` {
 struct `A private graph server` {
     @Test(arguments: GraphServer.kinds)
     func `keeps what was committed over kill -9 and comes back on its port`(kind: GraphServer.Kind) async throws {
+        try kind.requireAvailable()
         let server = try await GraphServer(kind)
         try await server.query("CREATE (:Kept {n: 7})")
         try await server.kill9()
@@ -56,6 +58,7 @@ struct `A private graph server` {
 
     @Test(arguments: GraphServer.kinds)
     func `asks for the password when told to`(kind: GraphServer.Kind) async throws {
+        try kind.requireAvailable()
         let server = try await GraphServer(kind, authentication: true)
         let user = try #require(server.credentials?.user)
         let wrong = try BoltConfiguration(url: "bolt://\(user)@127.0.0.1:\(server.port)", password: "wrong")

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Foundation
+import TestServers
 import TestSupport
 import Testing
 
@@ -21,7 +22,7 @@ struct `A throw-away PostgreSQL server` {
     }
 
     @Test func `says what the server said when a statement fails`() async throws {
-        let error = await #expect(throws: TestSupportError.self) { try await server.psql("SELECT 1 FROM nowhere") }
+        let error = await #expect(throws: TestServerError.self) { try await server.psql("SELECT 1 FROM nowhere") }
         #expect(error?.description.contains("relation \"nowhere\" does not exist") == true)
     }
 
@@ -51,7 +52,7 @@ struct `A private PostgreSQL server` {
         #expect(try await server.psql("SELECT current_user") == "postgres")
         try await server.psql("CREATE ROLE reader LOGIN PASSWORD 'right'")
         let wrong = server.url(user: "reader", password: "wrong")
-        let error = await #expect(throws: TestSupportError.self) {
+        let error = await #expect(throws: TestServerError.self) {
             try await ChildProcess.run(["psql", "-X", "-c", "SELECT 1", wrong])
         }
         #expect(error?.description.contains("password authentication failed") == true)
@@ -74,7 +75,7 @@ struct `A private PostgreSQL server` {
     }
 
     @Test func `reports why it cannot start`() async throws {
-        let error = await #expect(throws: TestSupportError.self) {
+        let error = await #expect(throws: TestServerError.self) {
             _ = try await PostgresServer(settings: ["shared_buffers": "nonsense"])
         }
         #expect(error?.description.contains("shared_buffers") == true)

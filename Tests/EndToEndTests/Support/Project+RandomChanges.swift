@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
-import TestSupport
+import TestServers
 import Testing
 import Threading
 
@@ -10,17 +10,18 @@ extension Project {
     /// that they come one by one and as a backlog; compares both sides completely behind each step.
     func followRandomChanges(_ count: Int) async throws {
         let dice = Dice.thrown
+        let url = postgres.url(database: database)
         let note = "LOCKSTEP_SEED=\(dice.seed)"
         var made: [String: Int] = [:]
         try await whileRunning { _ in
             try await settle()
             try await expectEqual("after the snapshot")
             try await letForeignKeysFollow()
-            made = try await RandomChanges.make(count / 2, on: self, dice: dice)
+            made = try await RandomChanges.make(count / 2, on: url, dice: dice)
             try await settle()
             try await expectEqual("after changes one by one, \(note)")
         }
-        let more = try await RandomChanges.make(count - count / 2, on: self, dice: Dice(seed: dice.seed &+ 1))
+        let more = try await RandomChanges.make(count - count / 2, on: url, dice: Dice(seed: dice.seed &+ 1))
         try await whileRunning { _ in
             try await settle()
             try await expectEqual("after changes as a backlog, \(note)")

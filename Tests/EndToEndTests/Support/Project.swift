@@ -2,6 +2,7 @@
 
 import Bolt
 import Foundation
+import TestServers
 import TestSupport
 import Testing
 
@@ -69,7 +70,7 @@ final class Project: Sendable {
             exit = try await running.process.waitForExit(within: limit)
         } catch {
             running.process.send(signal: SIGKILL)
-            throw TestSupportError("lockstep \(arguments): still running after \(limit)\n\(running.log)")
+            throw TestServerError("lockstep \(arguments): still running after \(limit)\n\(running.log)")
         }
         return Outcome(exit: exit, output: running.output, errors: running.errors)
     }

@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import PostgreSQL
-import TestSupport
+import TestServers
 import Threading
 
 /// Changes a database at random, through every table with a primary key: values, foreign keys, keys, rows that come and
@@ -31,9 +31,8 @@ final class RandomChanges {
     ///
     /// - Returns: How many of each kind.
     @discardableResult
-    static func make(_ count: Int, on project: Project, dice: Dice) async throws -> [String: Int] {
-        let url = project.postgres.url(database: project.database)
-        return try await DedicatedThread.run(name: "random-changes") { () throws(RandomChangesFailure) in
+    static func make(_ count: Int, on url: String, dice: Dice) async throws -> [String: Int] {
+        try await DedicatedThread.run(name: "random-changes") { () throws(RandomChangesFailure) in
             do {
                 let changes = try RandomChanges(
                     PostgresConnection(PostgresConfiguration(url)), dice: dice)
@@ -60,9 +59,20 @@ final class RandomChanges {
                 try connection.execute("ROLLBACK")
                 continue
             }
-            try connection.execute("COMMIT")
+            guard try commit() else { continue }
             made += done.count
             for kind in done { counts[kind, default: 0] += 1 }
+        }
+    }
+
+    /// False where a constraint that is checked late refuses the whole.
+    private func commit() throws(PostgresError) -> Bool {
+        do throws(PostgresError) {
+            try connection.execute("COMMIT")
+            return true
+        } catch {
+            if error.sqlState == nil { throw error }
+            return false
         }
     }
 
@@ -212,7 +222,9 @@ final class RandomChanges {
             ORDER BY \(order.map(quoted).joined(separator: ", "))
             OFFSET (SELECT floor(count(*) * \(share)) FROM \(table)) LIMIT 1
             """)
-        return rows.first.map { row in columns.indices.compactMap { row[$0] } }
+        let values = rows.first.map { row in columns.indices.compactMap { row[$0] } }
+        // A unique column that is NULL names no row.
+        return values?.count == columns.count ? values : nil
     }
 
     /// Now and then a key that a row of the table has left.
@@ -237,11 +249,28 @@ final class RandomChanges {
             return "\(column.type) '2000-01-01 12:00' + \(dice.pick(2_000_000_000)) * interval '0.123457 seconds'"
         case "interval":
             return "\(dice.pick(100_000)) * interval '1 minute 0.5 seconds' + interval '\(dice.pick(50)) months'"
+        case "time": return "time '00:00' + \(dice.pick(86_399)) * interval '1.000011 seconds'"
+        case "timetz": return "timetz '00:00+05:30' + \(dice.pick(86_399)) * interval '1 second'"
+        case "oid": return "oid '\(dice.pick(1 << 32))'"
+        case "inet", "cidr": return "\(column.type) '10.\(dice.pick(256)).\(dice.pick(256)).0/24'"
+        case "macaddr": return "macaddr '08:00:2b:01:02:\(10 + dice.pick(80))'"
+        case "int4range": return "int4range(\(dice.pick(100)), \(100 + dice.pick(100)))"
+        case "point": return "point(\(dice.pick(100)), \(dice.pick(1000)).5)"
+        case "money": return "'\(dice.pick(10_000)).\(10 + dice.pick(90))'::money"
+        case "bit": return "B'\((0..<5).map { _ in String(dice.pick(2)) }.joined())'"
+        case "tsvector": return "to_tsvector('simple', 'the quick \(dice.pick(100))')"
+        case "xml": return "'<a n=\"\(dice.pick(100))\">&lt;</a>'::xml"
+        case "pg_lsn": return "'\(dice.pick(9))/\(10 + dice.pick(80))'::pg_lsn"
+        case "_int4": return "ARRAY[\(dice.pick(100)), -\(dice.pick(100))]"
+        case "_text": return "ARRAY['a,\(dice.pick(9))', '\"', '', 'ü']"
+        case "_numeric": return "ARRAY[\(dice.pick(100)).50, 0.1]"
+        case "_timestamptz": return "ARRAY[timestamptz '2001-01-01' + \(dice.pick(1000)) * interval '1 hour']"
         case "json", "jsonb": return QualifiedName.literal("{\"n\": \(dice.pick(1000)), \"t\": \"ü\"}")
         case "text", "varchar", "bpchar", "citext": return QualifiedName.literal(text(column))
         default:
             switch column.category {
             case "E": return "(enum_range(NULL::\(typeName(column))))[\(1 + dice.pick(3))]"
+            case "C": return "ROW(\(dice.pick(100)), 'b, \(dice.pick(9))')::\(typeName(column))"
             case "A": return dice.percent(50) ? "'{}'" : present(column, in: table)
             default: return present(column, in: table)
             }

@@ -1,7 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Foundation
-import TestSupport
+import TestServers
 import Testing
 import Threading
 
@@ -34,7 +34,7 @@ final class RunningLockstep: Sendable {
         do {
             try await eventually("lockstep says \"\(text)\"", within: limit) { log.contains(text) }
         } catch {
-            throw TestSupportError("\(error)\nIt said:\n\(log.suffix(3000))")
+            throw TestServerError("\(error)\nIt said:\n\(log.suffix(3000))")
         }
     }
 

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Synchronization
+import TestServers
 import TestSupport
 import Testing
 

@@ -33,7 +33,11 @@ struct MappingResolver {
             case .node(let node):
                 let references = node.references.compactMap { reference($0, from: table) }
                 guard var mapping = nodes[table.name] else { continue }
-                mapping.references = references
+                for (reference, isEnforced) in references {
+                    let target = nodes.values.first { $0.label == reference.target.label }
+                    let isByKey = Set(reference.target.key.map(\.property)) == Set(target?.key.map(\.property) ?? [])
+                    mapping.references.append(isEnforced && isByKey ? reference : reference.kept(by: &mapping))
+                }
                 result.nodes.append(mapping)
             case .join(let join):
                 if let mapping = self.join(join, entry, table) { result.joins.append(mapping) }
@@ -85,8 +89,8 @@ extension MappingResolver {
 
     private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
         checkName(join.type, "relationship type")
-        let from = end(join.from, from: table)
-        let to = end(join.to, from: table)
+        let from = end(join.from, from: table, isJoin: true)
+        let to = end(join.to, from: table, isJoin: true)
         let properties = join.properties.compactMap { property($0, table) }
         checkProperties(join.properties)
         checkExcluded(entry, table, mapped: join.properties)
@@ -100,7 +104,7 @@ extension MappingResolver {
     }
 
     private mutating func property(_ entry: ColumnEntry, _ table: Catalog.Table) -> PropertyMapping? {
-        checkName(entry.property, "property", reserved: "_lockstep")
+        checkName(entry.property, "property", reserved: PropertyMapping.ownPrefix)
         guard let column = column(entry.column, of: table) else { return nil }
         let conversion: ValueConversion
         if let wanted = entry.graphType {
@@ -193,45 +197,70 @@ extension MappingResolver {
 
 // What joins tables.
 extension MappingResolver {
-    private mutating func reference(_ entry: ReferenceEntry, from table: Catalog.Table) -> ReferenceMapping? {
+    private mutating func reference(
+        _ entry: ReferenceEntry, from table: Catalog.Table
+    ) -> (ReferenceMapping, isEnforced: Bool)? {
         checkName(entry.type, "relationship type")
-        return end(entry.end, from: table).map {
-            ReferenceMapping(type: entry.type.value, target: $0, isReversed: entry.isReversed)
+        return end(entry.end, from: table, isEnforced: entry.isEnforced).map {
+            (ReferenceMapping(type: entry.type.value, target: $0, isReversed: entry.isReversed), entry.isEnforced)
         }
     }
 
-    private mutating func end(_ entry: EndEntry, from table: Catalog.Table) -> RelationshipEnd? {
+    private mutating func end(
+        _ entry: EndEntry, from table: Catalog.Table, isEnforced: Bool = true, isJoin: Bool = false
+    ) -> RelationshipEnd? {
         let columns = entry.columns.map { column($0, of: table) }
         guard let target = target(entry.references), columns.allSatisfy({ $0 != nil }),
             let other = catalog.table(target.table)
         else { return nil }
         let names = entry.columns.map(\.value)
         let key = target.key.map(\.column)
+        let position = entry.columns[0].position
         guard let foreignKey = table.foreignKey(over: names, to: target.table, key: key) else {
-            reportMissingForeignKey(entry, table, target)
-            return nil
+            guard !isEnforced, names.count == key.count else {
+                reportMissingForeignKey(entry, table, target, isJoin: isJoin)
+                return nil
+            }
+            let pairs = zip(names, key).map { (column: $0, referenced: $1) }
+            return end("(\(names.joined(separator: ", ")))", pairs, from: table, to: target, other, at: position)
         }
-        guard foreignKey.isValidated else {
+        guard foreignKey.isValidated || !isEnforced else {
             note(
-                .reference, entry.columns[0].position,
+                .reference, position,
                 "\(foreignKey.constraintName) is NOT VALID: rows may refer to rows that are not there",
-                foreignKey.validation(of: table))
+                foreignKey.validation(of: table) + Self.orUnenforced(isJoin: isJoin))
             return nil
         }
-        return end(foreignKey, from: table, to: target, other, at: entry.columns[0].position)
+        guard !isJoin || Set(foreignKey.referencedColumns) == Set(key) else {
+            note(
+                .reference, position,
+                "\(foreignKey.constraintName) refers to \(target.table) by (\(foreignKey.referencedColumns.joined(separator: ", "))), "
+                    + "and a table of relationships has to by its node's key (\(key.joined(separator: ", ")))",
+                "make the table a node (label and key), whose relationships can")
+            return nil
+        }
+        let pairs = foreignKey.pairs(inOrderOf: key)
+        return end(foreignKey.constraintName, pairs, from: table, to: target, other, at: position)
+    }
+
+    /// What helps beside a constraint.
+    private static func orUnenforced(isJoin: Bool) -> String {
+        isJoin
+            ? " Or make the table a node (label and key), whose relationships can say enforced: false"
+            : " Or say enforced: false, and the relationship is there whenever both rows are"
     }
 
     private mutating func end(
-        _ foreignKey: Catalog.ForeignKey, from table: Catalog.Table, to target: NodeMapping, _ other: Catalog.Table,
-        at position: FilePosition?
+        _ name: String, _ pairs: [(column: String, referenced: String)], from table: Catalog.Table,
+        to target: NodeMapping, _ other: Catalog.Table, at position: FilePosition?
     ) -> RelationshipEnd? {
         var result = RelationshipEnd(label: target.labels[0], key: [])
-        for (holding, referenced) in foreignKey.pairs(inOrderOf: target.key.map(\.column)) {
+        for (holding, referenced) in pairs {
             guard let column = table.column(holding), let targetColumn = other.column(referenced) else { return nil }
             guard let property = (target.key + target.properties).first(where: { $0.column == referenced }) else {
                 note(
                     .reference, position,
-                    "\(foreignKey.constraintName) refers to \(other.name).\(referenced), which is no property there",
+                    "\(name) refers to \(other.name).\(referenced), which is no property there",
                     "map \(referenced) in \(other.name)")
                 return nil
             }
@@ -274,7 +303,7 @@ extension MappingResolver {
     }
 
     private mutating func reportMissingForeignKey(
-        _ entry: EndEntry, _ table: Catalog.Table, _ target: NodeMapping
+        _ entry: EndEntry, _ table: Catalog.Table, _ target: NodeMapping, isJoin: Bool
     ) {
         let names = entry.columns.map(\.value)
         let key = target.key.map(\.column)
@@ -289,6 +318,7 @@ extension MappingResolver {
         let remedy =
             others.isEmpty
             ? "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(names.sqlList)) REFERENCES \(target.table) (\(key.sqlList));"
+                + Self.orUnenforced(isJoin: isJoin)
             : "its foreign keys there are over "
                 + others.map { "(\($0.columns.joined(separator: ", ")))" }.joined(separator: " and ")
         note(
@@ -325,6 +355,25 @@ extension PropertyMapping {
     fileprivate func with(column: Catalog.Column, _ conversion: ValueConversion) -> PropertyMapping {
         PropertyMapping(
             column: column.name, property: property, conversion: conversion, columnType: column.formattedType)
+    }
+}
+
+extension ReferenceMapping {
+    /// The same, with its columns kept in properties of the holder: one for each column and type of value.
+    fileprivate func kept(by holder: inout NodeMapping) -> ReferenceMapping {
+        var result = self
+        for part in target.key {
+            var own = part
+            own.property = "\(PropertyMapping.ownPrefix)_\(part.column)"
+            if let other = holder.properties.first(where: { $0.property == own.property }),
+                other.conversion != own.conversion
+            {
+                own.property += "_\(own.conversion.name)"
+            }
+            result.kept.append(own.property)
+            if !holder.properties.contains(where: { $0.property == own.property }) { holder.properties.append(own) }
+        }
+        return result
     }
 }
 

@@ -9,6 +9,7 @@ enum GraphFindings {
     static func findings(_ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?) -> [PreflightFinding] {
         server(facts) + rights(facts) + schema(facts, mapping) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
+            + (facts.product == .arcadeDB ? mapping.map(zonedKeys) ?? [] : [])
     }
 
     // MARK: The server

@@ -19,7 +19,7 @@ extension PostgresServer {
     ///
     /// - Parameter variables: For `:name` and `:'name'` in the text; only a ``psql(file:database:variables:)`` reads them.
     /// - Returns: The rows as unaligned text, fields separated by `|`, rows by newlines, without the last newline.
-    /// - Throws: ``TestSupportError`` with the server's message.
+    /// - Throws: ``TestServerError`` with the server's message.
     @discardableResult
     public func psql(_ sql: String, database: String = "postgres") async throws -> String {
         try await psql(["-c", sql], database: database)

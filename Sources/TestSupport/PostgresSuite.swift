@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+public import TestServers
 public import Testing
 
 /// Gives a suite one ``PostgresServer`` that all its tests share: `@Suite(.postgres(), .serialized)`.

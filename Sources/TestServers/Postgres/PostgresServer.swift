@@ -40,12 +40,12 @@ public final class PostgresServer: Sendable {
     ///   - settings: Lines of postgresql.conf, over the defaults of ``defaultSettings``.
     ///   - authentication: For TCP and unix socket alike.
     ///   - binaries: The folder with `initdb` and `postgres`; by default ``installedBinaries``.
-    /// - Throws: ``TestSupportError`` with the end of the server's log.
+    /// - Throws: ``TestServerError`` with the end of the server's log.
     public init(
         settings: [String: String] = [:], authentication: Authentication = .trust, binaries: URL? = nil
     ) async throws {
         guard let binaries = binaries ?? Self.installedBinaries else {
-            throw TestSupportError("no PostgreSQL server: apt-get install postgresql, or set LOCKSTEP_POSTGRES_HOME")
+            throw TestServerError("no PostgreSQL server: apt-get install postgresql, or set LOCKSTEP_POSTGRES_HOME")
         }
         self.binaries = binaries
         self.authentication = authentication

@@ -38,7 +38,7 @@ public final class ChildProcess: Sendable {
     ///   - environment: Added to this process's own; an empty value removes the variable.
     ///   - output: The file that standard output is appended to.
     ///   - errors: The file that standard error is appended to; nil for the same as `output`.
-    /// - Throws: ``TestSupportError`` when it cannot be started.
+    /// - Throws: ``TestServerError`` when it cannot be started.
     public init(
         _ command: [String], environment: [String: String] = [:], input: Input = .null, output: URL, errors: URL? = nil
     ) throws {
@@ -56,7 +56,7 @@ public final class ChildProcess: Sendable {
 
     /// Waits for its end.
     ///
-    /// - Throws: ``TestSupportError`` when it still runs after `limit`.
+    /// - Throws: ``TestServerError`` when it still runs after `limit`.
     @discardableResult
     public func waitForExit(within limit: Duration = .seconds(30)) async throws -> Exit {
         try await eventually("end of process \(pid)", within: limit) { exitIfEnded }
@@ -115,7 +115,7 @@ public final class ChildProcess: Sendable {
 extension ChildProcess {
     /// Runs a program to its end and gives what it printed.
     ///
-    /// - Throws: ``TestSupportError`` with its output when it fails or takes longer than `limit`.
+    /// - Throws: ``TestServerError`` with its output when it fails or takes longer than `limit`.
     @discardableResult
     public static func run(
         _ command: [String], environment: [String: String] = [:], input: Input = .null,
@@ -129,7 +129,7 @@ extension ChildProcess {
         } catch {
             child.sendToGroup(signal: SIGKILL)
             child.blockUntilExit()
-            throw TestSupportError("\(command.joined(separator: " ")): still running after \(limit)\n\(files.tail)")
+            throw TestServerError("\(command.joined(separator: " ")): still running after \(limit)\n\(files.tail)")
         }
         return try files.result(of: command, exit)
     }
@@ -164,7 +164,7 @@ extension ChildProcess {
 
         func result(of command: [String], _ exit: Exit) throws -> String {
             guard exit == .code(0) else {
-                throw TestSupportError("\(command.joined(separator: " ")): \(exit)\n\(tail)")
+                throw TestServerError("\(command.joined(separator: " ")): \(exit)\n\(tail)")
             }
             return read(output)
         }

@@ -54,7 +54,7 @@ extension ChildProcess {
             }
         }
         guard status == 0 else {
-            throw TestSupportError("\(command[0]) cannot be started: \(unsafe String(cString: strerror(status)))")
+            throw TestServerError("\(command[0]) cannot be started: \(unsafe String(cString: strerror(status)))")
         }
         return pid
     }

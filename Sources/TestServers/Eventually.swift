@@ -10,7 +10,7 @@ internal import Threading
 ///   - interval: The pause between two looks.
 ///   - condition: Returns a value when it holds, nil while it does not. What it throws ends the wait.
 /// - Returns: What `condition` returned.
-/// - Throws: ``TestSupportError`` when the limit has passed; what `condition` throws.
+/// - Throws: ``TestServerError`` when the limit has passed; what `condition` throws.
 @discardableResult
 public func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(30), every interval: Duration = .milliseconds(5),
@@ -19,14 +19,14 @@ public func eventually<Value>(
     let deadline = MonotonicTime.after(limit)
     while true {
         if let value = try await condition() { return value }
-        guard MonotonicTime.now < deadline else { throw TestSupportError("\(what): not so within \(limit)") }
+        guard MonotonicTime.now < deadline else { throw TestServerError("\(what): not so within \(limit)") }
         try await Task.sleep(for: interval)
     }
 }
 
 /// Waits until `condition` is true, looking every few milliseconds.
 ///
-/// - Throws: ``TestSupportError`` when the limit has passed; what `condition` throws.
+/// - Throws: ``TestServerError`` when the limit has passed; what `condition` throws.
 public func eventually(
     _ what: String, within limit: Duration = .seconds(30), every interval: Duration = .milliseconds(5),
     isolation: isolated (any Actor)? = #isolation, _ condition: () async throws -> Bool

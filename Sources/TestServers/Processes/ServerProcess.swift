@@ -40,7 +40,7 @@ final class ServerProcess: Sendable {
 
     /// Starts the server and waits until it is ready.
     ///
-    /// - Throws: ``TestSupportError`` with the end of its log when it ends before that or takes longer than `limit`.
+    /// - Throws: ``TestServerError`` with the end of its log when it ends before that or takes longer than `limit`.
     func start(
         _ command: [String], environment: [String: String] = [:], within limit: Duration,
         isReady: () async throws -> Bool
@@ -51,12 +51,12 @@ final class ServerProcess: Sendable {
         try Data("\(started.pid) \(killSignal.name)\n".utf8).write(to: note)
         do {
             try await eventually("\(name) is ready", within: limit, every: .milliseconds(20)) {
-                if let exit = started.exitIfEnded { throw TestSupportError("\(name) ended at start: \(exit)") }
+                if let exit = started.exitIfEnded { throw TestServerError("\(name) ended at start: \(exit)") }
                 return try await isReady()
             }
         } catch {
             try await end(signal: SIGKILL, wholeGroup: true, within: .seconds(10))
-            throw TestSupportError("\(error)\n\(logTail)")
+            throw TestServerError("\(error)\n\(logTail)")
         }
     }
 

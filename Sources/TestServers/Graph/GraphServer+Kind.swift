@@ -37,7 +37,7 @@ extension GraphServer {
     /// Every kind that tests are to run on, those that are missing here too: ArcadeDB, and Neo4j from each folder of
     /// `LOCKSTEP_NEO4J_HOME` (colon separated).
     ///
-    /// Use it as the arguments of a test; what is missing is then skipped by name (``shared(_:_:)`` does it).
+    /// Use it as the arguments of a test; what is missing is then skipped by name.
     public static let kinds: [Kind] = {
         let homes = (ProcessInfo.processInfo.environment["LOCKSTEP_NEO4J_HOME"] ?? "").split(separator: ":")
         let neo4j: [Kind] = homes.map { .neo4j(home: URL(filePath: String($0), directoryHint: .isDirectory)) }
@@ -61,11 +61,4 @@ extension GraphServer {
             .map { folder.appending(path: $0) }
             .first { FileManager.default.isExecutableFile(atPath: $0.appending(path: "jre/bin/java").path) }
     }()
-}
-
-extension GraphServer.Kind {
-    /// Ends the running test as skipped, with the reason, where this kind is missing.
-    public func requireAvailable() throws {
-        if let missing { try SkippedTest.cancel(missing) }
-    }
 }

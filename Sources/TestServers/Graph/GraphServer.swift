@@ -20,16 +20,16 @@ public final class GraphServer: Sendable {
     /// Makes a server and starts it.
     ///
     /// - Parameters:
-    ///   - kind: One of ``kinds``. One that is missing here cancels the test, which shows as skipped.
+    ///   - kind: One of ``kinds`` that is not ``Kind/missing`` here.
     ///   - authentication: Whether it asks for user and password. ArcadeDB always does.
     ///   - settings: Lines of neo4j.conf, or system properties of ArcadeDB, over the usual ones.
     ///   - quickStart: Whether Java leaves its slower, better compiler out, which takes a third off a start. Benchmarks
     ///     say false.
-    /// - Throws: ``TestSupportError`` with the end of the server's output.
+    /// - Throws: ``TestServerError`` with the end of the server's output.
     public init(
         _ kind: Kind, authentication: Bool = false, settings: [String: String] = [:], quickStart: Bool = true
     ) async throws {
-        try kind.requireAvailable()
+        if let missing = kind.missing { throw TestServerError(missing) }
         self.kind = kind
         port = try FreePort.take()
         process = try ServerProcess(name: "\(kind)")
@@ -40,7 +40,7 @@ public final class GraphServer: Sendable {
             command = try Self.arcadeDBCommand(folder: process.folder, port: port, settings: settings)
             environment = java
         case .neo4j(let home):
-            guard let home else { throw TestSupportError("no folder of Neo4j") }
+            guard let home else { throw TestServerError("no folder of Neo4j") }
             credentials = authentication ? ("neo4j", Self.password) : nil
             let configuration = try Self.makeNeo4jConfiguration(
                 home: home, folder: process.folder, port: port, authentication: authentication, settings: settings)

@@ -34,7 +34,7 @@ final class RunFolder: Sendable {
         unsafe chmod(url.path, 0o755)
         lock = unsafe open(url.appending(path: Self.lockName).path, O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw TestSupportError("cannot lock \(url.path): errno \(errno)")
+            throw TestServerError("cannot lock \(url.path): errno \(errno)")
         }
         watchdogPipe = Pipe()
         let ends = [watchdogPipe.fileHandleForReading, watchdogPipe.fileHandleForWriting].map(\.fileDescriptor)

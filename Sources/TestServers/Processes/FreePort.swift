@@ -10,14 +10,14 @@ internal import Synchronization
 public enum FreePort {
     private static let given = Mutex<Set<Int>>([])
 
-    /// - Throws: ``TestSupportError`` when a thousand tries found none.
+    /// - Throws: ``TestServerError`` when a thousand tries found none.
     public static func take() throws -> Int {
         for _ in 0..<1000 {
             let port = Int.random(in: 20_000..<32_000)
             guard given.withLock({ $0.insert(port).inserted }) else { continue }
             if isFree(port) { return port }
         }
-        throw TestSupportError("no free loopback port between 20000 and 32000")
+        throw TestServerError("no free loopback port between 20000 and 32000")
     }
 
     private static func isFree(_ port: Int) -> Bool {

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 internal import Synchronization
+public import TestServers
 
 extension GraphServer {
     /// Lends the one server of this kind that the test process keeps: started when first asked for, empty at each call,
@@ -10,7 +11,7 @@ extension GraphServer {
     /// started again for the next. A kind that is missing here cancels the test, which then shows as skipped, with the
     /// reason.
     ///
-    /// - Throws: ``TestSupportError`` when it cannot be started; what `body` throws.
+    /// - Throws: ``TestServerError`` when it cannot be started; what `body` throws.
     public static func shared<Result>(
         _ kind: Kind, _ body: @concurrent (GraphServer) async throws -> sending Result
     ) async throws -> sending Result {

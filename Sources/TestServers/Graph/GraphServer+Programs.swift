@@ -7,7 +7,7 @@ extension GraphServer {
     ///
     /// The package brings its own Java, so no Python runs.
     static func arcadeDBCommand(folder: URL, port: Int, settings: [String: String]) throws -> [String] {
-        guard let home = arcadeDBHome else { throw TestSupportError("ArcadeDB is not installed") }
+        guard let home = arcadeDBHome else { throw TestServerError("ArcadeDB is not installed") }
         let properties = [
             "arcadedb.server.rootPath": folder.path, "arcadedb.server.logsDirectory": folder.path,
             "arcadedb.server.rootPassword": password,

@@ -1,0 +1,55 @@
+// Part of Lockstep. See LICENSE.
+
+// Relationships of references that no constraint guards, and of those that name something else than the node's key: what a
+// row has there may change, and go to another row, while the node stays. The holder's node keeps the columns
+// (``ReferenceMapping/kept``), so that a node that comes to have their value finds its holders, and one that has it no more
+// leaves them. A node that goes takes its relationships along; its holders wait.
+extension NodeMapping {
+    /// Links the holders that mean these nodes. Row: key…, of this table's node.
+    public func adoptStatement(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0))"
+            + " MATCH (a:\(Cypher.quoted(holder.label)) {\(pairs(reference).joined(separator: ", "))})"
+            + " MERGE (a)\(reference.pattern("", to: "(b)"))"
+    }
+
+    /// Unlinks the holders that mean other nodes than these. Row: key…, of this table's node.
+    public func disownStatement(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
+        let differs = zip(reference.kept, reference.target.key).flatMap { own, there in
+            let (here, value) = ("a.\(Cypher.quoted(own))", "b.\(Cypher.quoted(there.property))")
+            return ["\(here) IS NULL", "\(value) IS NULL", "\(here) <> \(value)"]
+        }
+        return "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0))"
+            + " MATCH (a:\(Cypher.quoted(holder.label)))\(reference.pattern("o", to: "(b)"))"
+            + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
+    }
+
+    /// How many of this table's nodes name one that is not there. No parameters.
+    public func waitingQuery(_ reference: ReferenceMapping) -> String {
+        let named = reference.kept.map { "a.\(Cypher.quoted($0)) IS NOT NULL" }
+        let target = "(:\(Cypher.quoted(reference.target.label)))"
+        return "MATCH (a:\(Cypher.quoted(label))) WHERE \(named.joined(separator: " AND "))"
+            + " AND NOT (a)\(reference.pattern("", to: target)) RETURN count(a)"
+    }
+
+    private func pairs(_ reference: ReferenceMapping) -> [String] {
+        zip(reference.kept, reference.target.key).map { own, there in
+            // By the row where it has the value: an index is then asked for a parameter.
+            let value = key.firstIndex { $0.property == there.property }.map { "r[\($0)]" }
+            return "\(Cypher.quoted(own)): \(value ?? "b.\(Cypher.quoted(there.property))")"
+        }
+    }
+}
+
+extension GraphMapping {
+    /// The references to a node's table whose holders keep them, each with the table that holds it.
+    public func keptReferences(to target: NodeMapping) -> [(holder: NodeMapping, reference: ReferenceMapping)] {
+        nodes.flatMap { holder in
+            holder.references.filter { !$0.kept.isEmpty && $0.target.label == target.label }.map { (holder, $0) }
+        }
+    }
+
+    /// The index by which waiting holders are found.
+    static func waitingIndex(_ holder: NodeMapping, _ reference: ReferenceMapping) -> GraphConstraint {
+        index(name: "lockstep_waiting", label: holder.label, properties: reference.kept)
+    }
+}

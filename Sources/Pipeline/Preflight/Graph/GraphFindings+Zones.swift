@@ -1,0 +1,31 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Mapping
+
+extension GraphFindings {
+    /// Keys that ArcadeDB cannot find: it keeps a date-time as the local one of UTC, and a date-time that is asked for is
+    /// not equal to that. Rows would never be deleted, and every update would make another node.
+    static func zonedKeys(_ mapping: GraphMapping) -> [PreflightFinding] {
+        mapping.nodes.flatMap { node in
+            let referenced = node.properties.filter { property in
+                mapping.ends.contains { end in
+                    end.label == node.label && end.key.contains { $0.property == property.property }
+                }
+            }
+            return (node.key + referenced).filter { $0.conversion.target == .dateTime && !$0.conversion.isArray }
+                .map { part in
+                    PreflightFinding(
+                        .error, .graph,
+                        "nodes of \(node.table) are found by \(part.column), a date-time, and ArcadeDB does not find "
+                            + "nodes by one",
+                        fix: "map it as text, \(part.column): {property: \(part.property), as: string}, or use Neo4j")
+                }
+        }
+    }
+}
+
+extension GraphMapping {
+    fileprivate var ends: [RelationshipEnd] {
+        nodes.flatMap { $0.references.map(\.target) } + joins.flatMap { [$0.from, $0.to] }
+    }
+}

@@ -1,0 +1,57 @@
+// Part of Lockstep. See LICENSE.
+
+import Foundation
+import TestServers
+import TestSupport
+import Testing
+import Threading
+
+/// Any schema, any workload: both sides are equal at the end, says `verify`, and says a comparison that shares no code with
+/// Lockstep.
+///
+/// A run is its seed: `LOCKSTEP_SEED=n` repeats one and prints its schema. `LOCKSTEP_SOAK=minutes` goes on with others for so long.
+@Suite(.oneAtATime, .postgres(settings: ["deadlock_timeout": "50ms"]))
+struct `The random proof` {
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let soak = environment["LOCKSTEP_SOAK"].flatMap { Int64($0) }
+    private static let seed = environment["LOCKSTEP_SEED"].flatMap { UInt64($0) }
+
+    @Test(arguments: GraphServer.kinds)
+    func `any schema and any workload end equal`(kind: GraphServer.Kind) async throws {
+        var seeds: [UInt64] = Self.seed.map { [$0] } ?? [20_261, 20_262]
+        let end = Self.soak.map { MonotonicTime.after(.seconds($0 * 60)) }
+        while let seed = seeds.popLast() {
+            try await prove(kind, Dice(seed: seed))
+            if seeds.isEmpty, let end, MonotonicTime.now < end { seeds.append(UInt64.random(in: 1...1 << 53)) }
+        }
+    }
+
+    /// The first read falls into a workload of two sessions, which goes on while Lockstep streams, is stopped, and starts
+    /// again with a backlog.
+    private func prove(_ kind: GraphServer.Kind, _ dice: Dice) async throws {
+        let schema = RandomSchema(dice: dice, zonedKeys: kind != .arcadeDB)
+        let note = "LOCKSTEP_SEED=\(dice.seed)"
+        if Self.soak != nil { print("\(kind): \(note)") }
+        if Self.seed != nil { print(schema.sql) }
+        try await Project.on(kind, "proof", schema: schema.sql) { project in
+            let url = project.postgres.url(database: project.database)
+            @Sendable func session(_ number: UInt64, _ count: Int) async throws {
+                try await RandomChanges.make(count, on: url, dice: Dice(seed: dice.seed &+ number))
+            }
+            try await session(1, 150)
+            try await project.propose()
+            try await project.whileRunning { _ in
+                async let first: Void = session(2, 150)
+                async let second: Void = session(3, 150)
+                _ = try await (first, second)
+                try await project.settle()
+                try await project.expectEqual("\(note), live")
+            }
+            try await session(4, 200)
+            try await project.whileRunning { _ in
+                try await project.settle()
+                try await project.expectEqual("\(note), a backlog")
+            }
+        }
+    }
+}
