@@ -18,6 +18,8 @@ enum BenchmarkTool {
           backlog   a backlog brought into the graph, beside a replay of the very bytes that this sends
           latency   from COMMIT to the graph, beside one fenced row replayed from bytes
           memory    resident memory of the lockstep program at full speed
+          driver    rows read and written by the Bolt driver, beside the official Python driver with its Rust extension
+          packstream  values to bytes and back, without a server
 
           --tiny          a small input that judges no time: for the test pass
           --changes N     changes of the backlog
@@ -27,6 +29,9 @@ enum BenchmarkTool {
           --source URL    a PostgreSQL to use instead of a throw-away one; the databases lockstep_bench_* are dropped
           --graph URL     a graph to use instead of a throw-away one; everything in it is deleted
           --graph-kind K  neo4j or arcadedb: which throw-away graph (default: neo4j where LOCKSTEP_NEO4J_HOME is set)
+          --reads N, --writes N, --batch N    rows of the driver run, and how many are written at a time
+          --rows N        rows of a pass of packstream
+          --python PATH   a Python with the driver's peer (default: what scripts/install-python-driver installed)
           --lockstep PATH the program that `memory` runs (default: beside this one)
         """
 
@@ -39,6 +44,9 @@ enum BenchmarkTool {
             case "backlog": try await BacklogBenchmark(options).run()
             case "latency": try await LatencyBenchmark(options).run()
             case "memory": try await MemoryBenchmark(options).run()
+            case "driver": try await DriverBenchmark(options).run()
+            case "driver-client": try await DriverClient(options).run()
+            case "packstream": try PackStreamBenchmark(options).run()
             default: throw BenchmarkError("no benchmark of that name\n\n\(usage)")
             }
             return 0

@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Foundation
 import TestServers
 import TestSupport
 import Testing
@@ -43,6 +44,45 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         #expect(try await session.run("RETURN 1").list() == [])
         await session.close()
         #expect(try await driver.session().run("RETURN 1").single() == [1])
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `waits for servers without holding the threads that tasks share`() async throws {
+        let count = ProcessInfo.processInfo.activeProcessorCount + 1
+        let asked = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        let server = try FakeServer(connections: count, atOnce: true) { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            asked.signal()
+            guard gate.wait(timeout: .now() + 10) == .success else {
+                throw FakeServer.ScriptError(description: "no task ran while answers were awaited")
+            }
+            try connection.success(["fields": ["x"]])
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        // Opens the gate from a task that is there before, once every server owes an answer.
+        let (all, continuation) = AsyncStream.makeStream(of: Void.self)
+        Thread.detachNewThread {
+            for _ in 0..<count { asked.wait() }
+            continuation.finish()
+        }
+        async let opened: Void = {
+            for await _ in all {}
+            for _ in 0..<count { gate.signal() }
+        }()
+        try await withThrowingTaskGroup(of: [BoltValue].self) { group in
+            for _ in 0..<count {
+                group.addTask { try await driver.session().run("RETURN 1").single() }
+            }
+            for try await record in group { #expect(record == [1]) }
+        }
+        await opened
         await driver.close()
         try server.finish()
     }
@@ -102,6 +142,55 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         #expect(hadOthers == (count > 1))
         #expect(try await cursor.singleOrNone().record == nil)
         #expect(try await cursor.consume().queryType == "r")
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `keeps no session that nobody uses, closed or not`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection)
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["x"]])
+            try connection.success(["has_more": true])
+            try connection.expect(0x2F)
+            try connection.success()
+            try connection.expect(0x12)
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        weak var used: BoltSession?
+        do {
+            let session = driver.session()
+            used = session
+            #expect(try await session.run("RETURN 1").list() == [[1]])
+            let transaction = try await session.beginTransaction()
+            _ = try await transaction.run("RETURN 1")
+            try await transaction.commit()
+        }
+        try await eventually("the session is gone") { used == nil }
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `asks again where an answer brings neither records nor their end`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.success(["fields": ["x"]])
+            try connection.expect(0x3F)
+            try connection.success(["has_more": true])
+            try connection.expect(0x3F)
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        #expect(try await driver.session().run("RETURN 1").list() == [[1]])
         await driver.close()
         try server.finish()
     }

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Foundation
+import TestServers
 import TestSupport
 import Testing
 

@@ -48,12 +48,20 @@ public final class BoltChannel {
     }
 
     /// - Parameter limit: For all of it; ``BoltConfiguration/connectTimeout`` is then only for reaching the server.
-    init(_ configuration: BoltConfiguration, wakeups: [Wakeup], limit: Duration) throws(BoltError) {
+    convenience init(_ configuration: BoltConfiguration, wakeups: [Wakeup], limit: Duration) throws(BoltError) {
         let deadline = MonotonicTime.after(limit)
+        let wire = try Wire.connect(configuration, deadline: deadline, wakeups: wakeups)
+        try self.init(configuration, over: wire, wakeups: wakeups, limit: limit, deadline: deadline)
+    }
+
+    /// Agrees on a version and logs in over a connection that is there, and belongs to the channel from now on.
+    init(
+        _ configuration: BoltConfiguration, over wire: Wire, wakeups: [Wakeup], limit: Duration, deadline: MonotonicTime
+    ) throws(BoltError) {
         self.configuration = configuration
         transport = Transport(
-            wire: try Wire.connect(configuration, deadline: deadline, wakeups: wakeups),
-            address: configuration.address, silenceMax: limit, messageBytesMax: configuration.messageBytesMax)
+            wire: wire, address: configuration.address, silenceMax: limit,
+            messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))
         interrupts = wakeups
         do throws(BoltError) {

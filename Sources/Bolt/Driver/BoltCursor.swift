@@ -24,8 +24,8 @@ public actor BoltCursor {
     private let query: String
     private let parameters: [String: BoltValue]
     private let server: BoltServer?
-    private let onEnd: (@Sendable ([String: BoltValue]?) async -> Void)?
-    private let onFailure: (@Sendable (BoltError) async -> Void)?
+    private var onEnd: (@Sendable ([String: BoltValue]?) async -> Void)?
+    private var onFailure: (@Sendable (BoltError) async -> Void)?
 
     private var state = State.open
     private var records: ArraySlice<[BoltValue]> = []
@@ -118,7 +118,7 @@ public actor BoltCursor {
             end = batch.end ?? [:]
             hadRecord = hadRecord || batch.hadRecord
             state = .closed(ending)
-            await onEnd?(end)
+            await tellEnd(end)
         } catch {
             await failed(error)
             throw error
@@ -149,13 +149,25 @@ public actor BoltCursor {
     private func finish(_ end: [String: BoltValue]) async {
         self.end = end
         state = .ended
-        await onEnd?(end)
+        await tellEnd(end)
     }
 
     private func failed(_ error: BoltError) async {
         state = .failed(error)
         await onFailure?(error)
-        await onEnd?(nil)
+        await tellEnd(nil)
+    }
+
+    /// Tells whom it concerns that nothing more will come, and lets go of them: they hold this result.
+    private func tellEnd(_ end: [String: BoltValue]?) async {
+        let tell = onEnd
+        forgetOthers()
+        await tell?(end)
+    }
+
+    private func forgetOthers() {
+        onEnd = nil
+        onFailure = nil
     }
 
     /// Reads what is left into memory, because the connection is needed.
@@ -184,6 +196,7 @@ public actor BoltCursor {
         default:
             records = []
             state = .closed(ending)
+            forgetOthers()
         }
     }
 }

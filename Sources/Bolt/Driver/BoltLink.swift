@@ -38,6 +38,14 @@ actor BoltLink {
         var firstAfter: BoltValue?
 
         var isOver: Bool { end != nil || failure != nil }
+
+        /// - Returns: False, with nothing added, where the record has another size than the columns ask for.
+        mutating func add(_ record: [BoltValue]) -> Bool {
+            guard fields.isEmpty || fields.count == record.count else { return false }
+            records.append(record)
+            hadRecord = true
+            return true
+        }
     }
 
     private enum Expected {
@@ -201,6 +209,8 @@ actor BoltLink {
         interrupt.drain()
         let outcome = await withTaskCancellationHandler {
             () -> Swift.Result<Result, BoltError> in
+            // Naming the actor makes the closure the actor's: it would run, and block, on the cooperative pool.
+            assertIsolated()
             do throws(BoltError) { return .success(try body()) } catch { return .failure(error) }
         } onCancel: {
             interrupt.wake()
@@ -312,23 +322,25 @@ actor BoltLink {
     /// - Parameter all: Asks for all that are left, where it has to ask.
     func fetch(_ stream: Int, all: Bool = false) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
-            try pullMore(stream, all: all)
-            while var found = streams[stream] {
-                if !found.records.isEmpty && !found.isPulling {
-                    let batch = Batch(records: found.records, end: found.end, hadRecord: true)
-                    found.records = []
-                    streams[stream] = found
-                    return batch
-                }
-                if let failure = found.failure { throw failure }
-                if let end = found.end { return Batch(records: [], end: end, hadRecord: found.hadRecord) }
-                do throws(BoltError) { try receive() } catch {
-                    if error.kind == .woken { throw error }
-                    fail(stream, error)
-                }
+            repeat {
+                try pullMore(stream, all: all)
+                try receiveRecords(stream)
+            } while hasNothingYet(stream)
+            guard var found = streams[stream] else {
+                throw BoltError(.resultEnded, "the result's transaction or session has ended", server: nil)
             }
-            throw BoltError(.resultEnded, "the result's transaction or session has ended", server: nil)
+            if found.records.isEmpty, let failure = found.failure { throw failure }
+            let batch = Batch(records: found.records, end: found.end, hadRecord: found.hadRecord)
+            found.records = []
+            streams[stream] = found
+            return batch
         }
+    }
+
+    /// Neither records nor an end have come; more may be asked for.
+    private func hasNothingYet(_ stream: Int) -> Bool {
+        guard let found = streams[stream] else { return false }
+        return found.records.isEmpty && !found.isOver
     }
 
     /// Throws the rest of a stream away and gives what came with its end.
@@ -338,6 +350,18 @@ actor BoltLink {
             guard let found = streams[stream] else { return Batch(records: [], end: [:], hadRecord: false) }
             if let failure = found.failure { throw failure }
             return Batch(records: [], end: found.end ?? [:], hadRecord: found.hadRecord)
+        }
+    }
+
+    /// Receives what was asked for, up to the answer that ends it.
+    ///
+    /// Nobody holds the stream meanwhile: adding a record would then copy all that came before it.
+    private func receiveRecords(_ stream: Int) throws(BoltError) {
+        while streams[stream]?.isPulling == true {
+            do throws(BoltError) { try receive() } catch {
+                if error.kind == .woken { throw error }
+                fail(stream, error)
+            }
         }
     }
 
@@ -408,12 +432,10 @@ actor BoltLink {
         switch answer {
         case .record(let values):
             guard case .records(let stream) = next else { return }
-            if let found = streams[stream], found.fields.count != values.count, !found.fields.isEmpty {
+            if streams[stream]?.add(usesUTC ? values : values.map(\.withUTCTimes)) == false {
                 throw BoltError(
                     .protocolViolation, "the server sent a record of another size", server: address.description)
             }
-            streams[stream]?.hadRecord = true
-            streams[stream]?.records.append(usesUTC ? values : values.map(\.withUTCTimes))
             return
         case .success(let metadata): succeed(next, metadata)
         case .failure(let failure):
