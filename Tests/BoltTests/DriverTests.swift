@@ -195,6 +195,20 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test func `takes the first that answers of the addresses that stand for one server`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection)
+            try connection.expect(0x02)
+        }
+        let nobody = BoltAddress(host: "127.0.0.1", port: try FreePort.take())
+        let there = BoltAddress(host: "127.0.0.1", port: server.port)
+        let driver = driver(server) { $0.resolver = { _ in [nobody, there, nobody] } }
+        #expect(try await driver.session().run("RETURN 1").list() == [[1]])
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `keeps several results of a transaction apart`() async throws {
         let server = try FakeServer { connection in
             try connection.login()

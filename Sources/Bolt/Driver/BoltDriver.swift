@@ -30,8 +30,8 @@ public struct BoltDriverSettings: Sendable {
     public var clientCertificateProvider: (@Sendable () async throws -> BoltTLS.ClientCertificate?)?
     /// By which the ages of connections and routing tables count.
     public var clock = BoltClock.system
-    /// For a cluster: says which addresses stand for the one in the URL, each time a router is looked for there. The
-    /// first that answers is taken. Nil takes the address as it is.
+    /// Says which addresses stand for the one in the URL, each time a server, or a cluster's router, is looked for there.
+    /// The first that answers is taken. Nil takes the address as it is.
     public var resolver: (@Sendable (BoltAddress) async -> [BoltAddress])?
     /// In place of the system's resolver of names; for tests.
     package var lookUp: (@Sendable (String) async -> [String])?
@@ -64,7 +64,10 @@ public final class BoltDriver: Sendable {
         self.settings = settings
         pool = BoltPool(settings)
         router = settings.connection.routing == nil ? nil : Router(settings, pool: pool)
-        connections = router ?? DirectProvider(pool: pool, address: settings.connection.endpoint)
+        connections =
+            router
+            ?? DirectProvider(
+                pool: pool, address: settings.connection.endpoint, resolver: settings.resolver)
     }
 
     public convenience init(_ connection: BoltConfiguration) { self.init(BoltDriverSettings(connection)) }

@@ -52,8 +52,21 @@ protocol ConnectionProvider: Sendable {
 struct DirectProvider: ConnectionProvider {
     let pool: BoltPool
     let address: BoltAddress
+    /// Says which addresses stand for the one in the URL; the first that answers is taken.
+    let resolver: (@Sendable (BoltAddress) async -> [BoltAddress])?
 
     func acquire(_ need: ConnectionNeed) async throws(BoltError) -> Connection {
+        var addresses = await resolver?(address) ?? []
+        while addresses.count > 1 {
+            let next = addresses.removeFirst()
+            do throws(BoltError) { return try await acquire(need, from: next) } catch {
+                guard error.isConnectionLoss else { throw error }
+            }
+        }
+        return try await acquire(need, from: addresses.first ?? address)
+    }
+
+    private func acquire(_ need: ConnectionNeed, from address: BoltAddress) async throws(BoltError) -> Connection {
         let link = try await pool.acquire(address, login: need.login, checksLiveness: need.checksLiveness)
         return Connection(link: link, database: need.database)
     }
