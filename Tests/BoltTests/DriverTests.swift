@@ -201,7 +201,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
             try answerOne(connection)
             try connection.expect(0x02)
         }
-        let nobody = BoltAddress(host: "127.0.0.1", port: try FreePort.take())
+        let nobody = BoltAddress(host: "127.0.0.1", port: UInt16(try FreePort.take()))
         let there = BoltAddress(host: "127.0.0.1", port: server.port)
         let driver = driver(server) { $0.resolver = { _ in [nobody, there, nobody] } }
         #expect(try await driver.session().run("RETURN 1").list() == [[1]])
