@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 RELEASE = -c release --static-swift-stdlib
-SOURCES = Package.swift Sources Tests $(wildcard Benchmarks)
+SOURCES = Package.swift Sources Tests Fuzz $(wildcard Benchmarks)
 SCRIPTS = $(wildcard scripts/*) .ci/run
 
 .PHONY: demo test soak bench build install lint format clean
@@ -23,10 +23,11 @@ soak:
 	@LOCKSTEP_SOAK=$(MINUTES) scripts/test --filter "random proof|under load"
 
 # The figures of the documentation. BENCH=latency runs one of them.
-BENCH ?= capture backlog latency memory large
+BENCH ?= capture backlog latency memory large packstream driver
 bench:
 	@scripts/install-dependencies
 	@scripts/install-graph >/dev/null
+	@scripts/install-python-driver >/dev/null
 	$(SWIFT) build -c release
 	for benchmark in $(BENCH); do \
 	    "$$($(SWIFT) build -c release --show-bin-path)/lockstep-benchmarks" "$$benchmark" || exit 1; \

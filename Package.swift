@@ -48,8 +48,10 @@ let package = Package(
             name: "lockstep-benchmarks",
             dependencies: [
                 "Pipeline", "Capture", "Apply", "Mapping", "Bolt", "PostgreSQL", "Threading", "TestServers",
+                "CAllocations",
             ],
-            path: "Benchmarks", swiftSettings: settings),
+            path: "Benchmarks", exclude: ["CAllocations", "Driver/peer.py"], swiftSettings: settings),
+        .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
 
         // The driver's side of its conformance suite; see scripts/run-testkit.
         .executableTarget(
@@ -69,3 +71,13 @@ let package = Package(
         tests("EndToEndTests", ["Pipeline", "Mapping", "Bolt", "PostgreSQL"]),
     ]
 )
+
+// libFuzzer wants all code instrumented: only for scripts/fuzz.
+if Context.environment["LOCKSTEP_FUZZ"] != nil {
+    package.targets.append(.systemLibrary(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"))
+    package.targets += ["PackStream", "Channel"].map { name in
+        .executableTarget(
+            name: "Fuzz\(name)", dependencies: ["Bolt", "Threading", "CLibFuzzer"], path: "Fuzz/\(name)",
+            swiftSettings: settings)
+    }
+}

@@ -19,6 +19,8 @@ enum BenchmarkTool {
           latency   from COMMIT to the graph, beside one fenced row replayed from bytes
           memory    resident memory of the lockstep program at full speed
           large     the same while it applies one large transaction, and how long each pass takes
+          driver    rows read and written by the Bolt driver, beside the official Python driver with its Rust extension
+          packstream  values to bytes and back, without a server
 
           --tiny          a small input that judges no time: for the test pass
           --changes N     changes of the backlog
@@ -28,6 +30,9 @@ enum BenchmarkTool {
           --source URL    a PostgreSQL to use instead of a throw-away one; the databases lockstep_bench_* are dropped
           --graph URL     a graph to use instead of a throw-away one; everything in it is deleted
           --graph-kind K  neo4j or arcadedb: which throw-away graph (default: neo4j where LOCKSTEP_NEO4J_HOME is set)
+          --reads N, --writes N, --batch N    rows of the driver run, and how many are written at a time
+          --rows N        rows of a pass of packstream
+          --python PATH   a Python with the driver's peer (default: what scripts/install-python-driver installed)
           --lockstep PATH the program that `memory` and `large` run (default: beside this one)
         """
 
@@ -41,6 +46,9 @@ enum BenchmarkTool {
             case "latency": try await LatencyBenchmark(options).run()
             case "memory": try await MemoryBenchmark(options, .backlog).run()
             case "large": try await MemoryBenchmark(options, .transaction).run()
+            case "driver": try await DriverBenchmark(options).run()
+            case "driver-client": try await DriverClient(options).run()
+            case "packstream": try PackStreamBenchmark(options).run()
             default: throw BenchmarkError("no benchmark of that name\n\n\(usage)")
             }
             return 0

@@ -5,18 +5,22 @@ import Foundation
 
 /// Serves one connection of the suite: one test.
 actor Backend {
-    private struct Failed: Error { let message: String }
+    struct Failed: Error { let message: String }
     /// The test's own code gave up.
     private struct Given: Error { let id: Int? }
 
-    private let peer: Peer
+    let peer: Peer
+    let clock = TestClock()
     private var count = 0
-    private var drivers: [Int: BoltDriver] = [:]
+    var drivers: [Int: BoltDriver] = [:]
     private var sessions: [Int: BoltSession] = [:]
     private var transactions: [Int: BoltTransaction] = [:]
     private var managed: Set<Int> = []
     private var cursors: [Int: BoltCursor] = [:]
-    private var errors: [Int: BoltError] = [:]
+    private var errors: [Int: any Error] = [:]
+    var bookmarkManagers: [Int: BoltBookmarks] = [:]
+    var authManagers: [Int: any BoltAuthManager] = [:]
+    var certificateProviders: Set<Int> = []
 
     init(_ peer: Peer) { self.peer = peer }
 
@@ -24,13 +28,19 @@ actor Backend {
         while let request = await peer.nextRequest() { await answer(request) }
         for session in sessions.values { await session.close() }
         for driver in drivers.values { await driver.close() }
+        // These refer to this object.
+        drivers = [:]
+        authManagers = [:]
+        bookmarkManagers = [:]
     }
 
-    private func answer(_ request: JSON) async {
+    func answer(_ request: JSON) async {
         do {
             let (name, data) = try await handle(request["name"].string ?? "", request["data"])
             peer.send(name, data)
         } catch let error as BoltError {
+            peer.send("DriverError", error.json(id: keep(error)))
+        } catch let error as CypherValues.UnknownZone {
             peer.send("DriverError", error.json(id: keep(error)))
         } catch is Given {
             peer.send("FrontendError", ["msg": "the test gave up"])
@@ -39,9 +49,14 @@ actor Backend {
         }
     }
 
-    private func keep(_ error: BoltError) -> Int {
+    private func keep(_ error: any Error) -> Int {
         count += 1
         errors[count] = error
+        return count
+    }
+
+    func nextID() -> Int {
+        count += 1
         return count
     }
 
@@ -51,7 +66,7 @@ actor Backend {
         return ["id": .int(Int64(count))]
     }
 
-    private func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
+    func find<Thing>(_ things: [Int: Thing], _ data: JSON, _ key: String) throws -> Thing {
         guard let id = data[key].int, let thing = things[Int(id)] else { throw Failed(message: "no such \(key)") }
         return thing
     }
@@ -73,6 +88,17 @@ actor Backend {
         case "CheckMultiDBSupport":
             _ = try await find(drivers, data, "driverId").verifyConnectivity()
             return ("MultiDBSupport", ["id": data["driverId"], "available": true])
+        case "GetRoutingTable": return try await routingTable(data)
+        case "ForcedRoutingTableUpdate": return try await updateRoutingTable(data)
+        case "GetConnectionPoolMetrics": return try await poolMetrics(data)
+        case "ExecuteQuery": return try await executeQuery(data)
+        case "VerifyAuthentication":
+            let isTaken = try await find(drivers, data, "driverId").verifyAuthentication(
+                try auth(data["authorizationToken"]))
+            return ("DriverIsAuthenticated", ["id": data["driverId"], "authenticated": .bool(isTaken)])
+        case "CheckSessionAuthSupport":
+            let isSupported = try await find(drivers, data, "driverId").supportsSessionAuth()
+            return ("SessionAuthSupport", ["id": data["driverId"], "available": .bool(isSupported)])
         case "CheckDriverIsEncrypted":
             let isEncrypted = try find(drivers, data, "driverId").settings.connection.tls != nil
             return ("DriverIsEncrypted", ["encrypted": .bool(isEncrypted)])
@@ -122,8 +148,21 @@ actor Backend {
             let rows = try await find(cursors, data, "resultId").list()
             let records = try rows.map { JSON.object(["values": .array(try $0.map { try CypherValues.json($0) })]) }
             return ("RecordList", ["records": .array(records)])
+        case "ResultSingleOptional":
+            let (first, hadOthers) = try await find(cursors, data, "resultId").singleOrNone()
+            return (
+                "RecordOptional",
+                [
+                    "record": try first.map { try record($0).1 } ?? .null,
+                    "warnings": hadOthers ? ["multiple records, the first is given"] : [],
+                ]
+            )
         case "ResultConsume": return ("Summary", try await find(cursors, data, "resultId").consume().json())
-        default: throw Failed(message: "the request \(name) is not known")
+        default:
+            guard let answer = handleManager(name, data) else {
+                throw Failed(message: "the request \(name) is not known")
+            }
+            return answer
         }
     }
 
@@ -132,6 +171,26 @@ actor Backend {
             throw Failed(message: "a managed transaction ends by itself")
         }
         return try find(transactions, data, "txId")
+    }
+
+    private func executeQuery(_ data: JSON) async throws -> (String, JSON) {
+        let config = data["config"]
+        var settings = try sessionSettings(config)
+        settings.accessMode = config["routing"].string == "r" ? .read : .write
+        let result = try await find(drivers, data, "driverId").executeQuery(
+            data["cypher"].string ?? "", try CypherValues.values(data["params"]), settings,
+            transaction: try transactionSettings(config),
+            bookmarks: config["bookmarkManagerId"].int == -1 ? .settings : .earlierQueries)
+        let records = try result.records.map { record in
+            JSON.object(["values": .array(try record.map { try CypherValues.json($0) })])
+        }
+        return (
+            "EagerResult",
+            [
+                "keys": .array(result.keys.map { .string($0) }), "records": .array(records),
+                "summary": try result.summary.json(),
+            ]
+        )
     }
 
     private func result(_ cursor: BoltCursor) -> (String, JSON) {
@@ -174,12 +233,18 @@ actor Backend {
         if let filter { connection.notifications = filter }
         try encrypt(&connection, data)
         var settings = BoltDriverSettings(connection)
+        settings.clock = clock.clock
+        if let id = data["authTokenManagerId"].int { settings.authManager = authManagers[Int(id)] }
+        if let id = data["clientCertificateProviderId"].int {
+            settings.clientCertificateProvider = { [self] in try await certificate(of: Int(id)) }
+        }
         if let size = data["fetchSize"].int { settings.fetchSize = size }
         if let limit = data["maxTxRetryTimeMs"].int { settings.retryTimeMax = .milliseconds(limit) }
         if let limit = data["livenessCheckTimeoutMs"].int { settings.livenessCheckAfter = .milliseconds(limit) }
         if let size = data["maxConnectionPoolSize"].int { settings.connectionsMax = Int(size) }
         if let limit = data["connectionAcquisitionTimeoutMs"].int { settings.acquisitionTimeout = .milliseconds(limit) }
         if data["telemetryDisabled"].bool == true { settings.sendsTelemetry = false }
+        resolve(&settings, data)
         return settings
     }
 
@@ -191,14 +256,18 @@ actor Backend {
             connection.tls?.trust =
                 names.isEmpty ? .anybody : .authorities(files: names.compactMap(\.string).map { "\(folder)/\($0)" })
         }
-        let certificate = data["clientCertificate"]["data"]
-        if let file = certificate["certfile"].string, let key = certificate["keyfile"].string {
-            connection.tls?.clientCertificate = .init(
-                file: file, keyFile: key, keyPassword: certificate["password"].string.map { BoltSecret($0) })
+        if let certificate = Self.certificate(data["clientCertificate"]) {
+            connection.tls?.clientCertificate = certificate
         }
     }
 
-    private func auth(_ token: JSON) throws -> BoltAuth? {
+    static func certificate(_ json: JSON) -> BoltTLS.ClientCertificate? {
+        let data = json["data"]
+        guard let file = data["certfile"].string, let key = data["keyfile"].string else { return nil }
+        return .init(file: file, keyFile: key, keyPassword: data["password"].string.map { BoltSecret($0) })
+    }
+
+    func auth(_ token: JSON) throws -> BoltAuth? {
         let data = token["data"]
         guard let scheme = data["scheme"].string else { return nil }
         let principal = data["principal"].string ?? ""
@@ -246,6 +315,7 @@ actor Backend {
         settings.impersonatedUser = data["impersonatedUser"].string
         settings.auth = try auth(data["authorizationToken"])
         settings.notifications = filter(data)
+        if let id = data["bookmarkManagerId"].int { settings.bookmarkManager = bookmarkManagers[Int(id)] }
         return settings
     }
 

@@ -25,22 +25,12 @@ extension BoltSummary {
                 "text": .string(query), "parameters": .object(try parameters.mapValues { try CypherValues.json($0) }),
             ],
             "database": database.map { .string($0) } ?? .null, "queryType": queryType.map { .string($0) } ?? .null,
-            "notifications": notifications.map { .array($0.map(Self.notification)) } ?? .null,
-            "gqlStatusObjects": [], "plan": plan.map(Self.plain) ?? .null, "profile": profile.map(Self.plain) ?? .null,
+            "notifications": notifications.map { .array($0.map(\.json)) } ?? .null,
+            "gqlStatusObjects": .array(try statuses.map { try $0.json() }),
+            "plan": plan.map(Self.plain) ?? .null, "profile": profile.map(Self.plain) ?? .null,
             "resultAvailableAfter": availableAfterMilliseconds.map { .int($0) } ?? .null,
             "resultConsumedAfter": consumedAfterMilliseconds.map { .int($0) } ?? .null,
         ]
-    }
-
-    private static func notification(_ value: BoltValue) -> JSON {
-        var fields = plain(value).object ?? [:]
-        let severity = fields["severity"]?.string ?? ""
-        let category = fields["category"]?.string ?? ""
-        fields["rawSeverityLevel"] = .string(severity)
-        fields["severityLevel"] = .string(["WARNING", "INFORMATION"].contains(severity) ? severity : "UNKNOWN")
-        fields["rawCategory"] = .string(category)
-        fields["category"] = .string(category.isEmpty ? "UNKNOWN" : category)
-        return .object(fields)
     }
 
     /// A value without the suite's wrapping.
@@ -55,6 +45,36 @@ extension BoltSummary {
         default: .null
         }
     }
+}
+
+extension BoltNotification {
+    fileprivate var json: JSON {
+        var fields: [String: JSON] = [
+            "code": .string(code), "title": .string(title), "description": .string(description),
+            "severity": .string(rawSeverity), "rawSeverityLevel": .string(rawSeverity),
+            "severityLevel": .string(severity.rawValue), "rawCategory": .string(rawClassification),
+            "category": .string(classification.rawValue),
+        ]
+        fields["position"] = position?.json
+        return .object(fields)
+    }
+}
+
+extension BoltStatus {
+    fileprivate func json() throws -> JSON {
+        [
+            "gqlStatus": .string(gqlStatus), "statusDescription": .string(description),
+            "isNotification": .bool(isNotification), "position": position?.json ?? .null,
+            "severity": .string(severity.rawValue), "rawSeverity": rawSeverity.map { .string($0) } ?? .null,
+            "classification": .string(classification.rawValue),
+            "rawClassification": rawClassification.map { .string($0) } ?? .null,
+            "diagnosticRecord": .object(try diagnosticRecord.mapValues { try CypherValues.json($0) }),
+        ]
+    }
+}
+
+extension BoltInputPosition {
+    fileprivate var json: JSON { ["offset": .int(offset), "line": .int(line), "column": .int(column)] }
 }
 
 extension BoltServer {

@@ -7,6 +7,9 @@ import Foundation
 enum CypherValues {
     struct Unknown: Error { let what: String }
 
+    /// A date-time whose zone this machine does not know.
+    struct UnknownZone: Error { let name: String }
+
     static func value(_ json: JSON) throws -> BoltValue {
         let data = json["data"]
         switch json["name"].string {
@@ -96,7 +99,8 @@ enum CypherValues {
         case .node(let node): return try json(node)
         case .relationship(let relationship): return try json(relationship, relationship.ends)
         case .path(let path): return try json(path)
-        case .vector, .uuid, .structure: throw Unknown(what: "\(value)")
+        case .structure(0x66, let fields) where fields.count == 3: throw UnknownZone(name: fields[2].stringValue ?? "")
+        case .vector, .uuid, .unsupported, .structure: throw Unknown(what: "\(value)")
         }
     }
 
@@ -154,7 +158,7 @@ enum CypherValues {
     // MARK: Times
 
     private static func zoned(_ seconds: Int64, _ nanoseconds: Int32, _ zone: String) throws -> JSON {
-        guard let found = TimeZone(identifier: zone) else { throw Unknown(what: "time zone \(zone)") }
+        guard let found = TimeZone(identifier: zone) else { throw UnknownZone(name: zone) }
         let offset = Int64(found.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(seconds))))
         let fields = dateTime(seconds + offset, nanoseconds)
         return named(

@@ -7,7 +7,10 @@ extension BoltError {
     var pythonName: String {
         func neo4j(_ name: String) -> String { "<class 'neo4j.exceptions.\(name)'>" }
         if isOutcomeUnknown && isConnectionLoss && duringCommit { return neo4j("IncompleteCommit") }
+        if isMemberLost { return neo4j("SessionExpired") }
         switch kind {
+        case .noMember: return neo4j("SessionExpired")
+        case .noRouter: return neo4j("ServiceUnavailable")
         case .connect, .timeout, .closed, .tls, .deadline, .woken, .cancelled: return neo4j("ServiceUnavailable")
         case .poolTimeout: return neo4j("ClientError")
         case .configuration: return neo4j("ConfigurationError")
@@ -17,6 +20,7 @@ extension BoltError {
         case .resultEnded: return neo4j("ResultConsumedError")
         case .resultFailed: return neo4j("ResultFailedError")
         case .notSingle: return neo4j("ResultNotSingleError")
+        case .callback: return "<class 'Exception'>"
         case .server, .authentication: return neo4j(serverName)
         }
     }
@@ -40,6 +44,14 @@ extension BoltError {
         }
     }
 
+    private var pythonMessage: String {
+        if kind == .resultFailed { return "\(message) (\(serverName))" }
+        if message.hasPrefix("user switching"), let version = message.firstMatch(of: /Bolt (\d+)\.(\d+)/) {
+            return "User switching is not supported for Bolt Protocol Version(\(version.1), \(version.2))"
+        }
+        return failure?.message ?? message
+    }
+
     func json(id: Int) -> JSON {
         var code = code
         switch code {
@@ -49,13 +61,12 @@ extension BoltError {
         }
         var data: [String: JSON] = [
             "id": .int(Int64(id)), "errorType": .string(pythonName),
-            "msg": .string(kind == .resultFailed ? "\(message) (\(serverName))" : message),
+            "msg": .string(pythonMessage),
             "code": code.map { .string($0) } ?? .null, "retryable": .bool(isRetryable),
         ]
-        if let failure, let status = failure.gqlStatus {
-            data.merge(
-                Self.status(status, failure.gqlDescription ?? "", failure.diagnosticRecord, failure.causes[...])
-            ) { $1 }
+        if let failure {
+            let gql = failure.gqlCause
+            data.merge(Self.status(gql.gqlStatus, gql.description, gql.diagnosticRecord, failure.causes[...])) { $1 }
         }
         return .object(data)
     }
@@ -77,6 +88,15 @@ extension BoltError {
             "classification": .string(raw.flatMap { known.contains($0) ? $0 : nil } ?? "UNKNOWN"),
             "rawClassification": raw.map { .string($0) } ?? .null,
             "diagnosticRecord": .object(record.compactMapValues { try? CypherValues.json($0) }), "cause": cause,
+        ]
+    }
+}
+
+extension CypherValues.UnknownZone {
+    func json(id: Int) -> JSON {
+        [
+            "id": .int(Int64(id)), "errorType": "<class 'neo4j.exceptions.BrokenRecordError'>",
+            "msg": .string("the time zone '\(name)' is not known here"), "code": nil, "retryable": false,
         ]
     }
 }

@@ -395,4 +395,25 @@ struct Scene {
         #expect(error?.kind == .schemaChanged)
         #expect(error?.description.contains("table public.customers") == true)
     }
+
+    @Test func `a value that does not fit is named by table, key and column`() {
+        let scene = Scene()
+        scene.insert(0, 12, "a", "b", "seven")
+        let error = #expect(throws: ApplyError.self) { _ = try scene.encoded() }
+        #expect(error?.kind == .value)
+        #expect(error?.description.hasPrefix("table public.orders: row 12, column \"customer\": ") == true)
+    }
+
+    @Test func `a key that no index of a graph holds is refused before it is sent`() throws {
+        var mapping = Scene.mapping
+        mapping.nodes[1].key[0].conversion = ValueConversion(source: .text, target: .string)
+        let scene = Scene()
+        scene.insert(1, .text(String(repeating: "x", count: 8097)))
+        #expect(try scene.encoded(by: BatchEncoder(mapping: mapping)).count == 1)
+        scene.insert(1, .text(String(repeating: "x", count: 8098)))
+        let error = #expect(throws: ApplyError.self) { _ = try scene.encoded(by: BatchEncoder(mapping: mapping)) }
+        #expect(error?.kind == .value)
+        #expect(
+            error?.description.contains("table public.customers: the key in \"id\" of a row takes 8101 bytes") == true)
+    }
 }

@@ -16,10 +16,20 @@ import Testing
     }
 
     @Test func `needs no more than a host`() throws {
-        for url in ["bolt://localhost", "bolt://localhost/", "neo4j://localhost:7687", "BOLT://localhost"] {
+        for url in ["bolt://localhost", "bolt://localhost/", "bolt://localhost:7687", "BOLT://localhost"] {
             let configuration = try BoltConfiguration(url: url)
             #expect(configuration == BoltConfiguration(host: "localhost", port: 7687))
         }
+    }
+
+    @Test func `names a cluster by its scheme, and what its routers are to know by parameters`() throws {
+        #expect(try BoltConfiguration(url: "bolt://h").routing == nil)
+        #expect(try BoltConfiguration(url: "neo4j://h").routing == [:])
+        let configuration = try BoltConfiguration(url: "neo4j+s://u:p@h:7/db?region=eu%20west&policy=near")
+        #expect(configuration.routing == ["region": "eu west", "policy": "near"])
+        #expect(configuration.address == "h:7")
+        #expect(configuration.database == "db")
+        #expect(try BoltConfiguration(url: "neo4j://h?a=b").routing == ["a": "b"])
     }
 
     @Test func `says by its scheme whether and how the connection is encrypted`() throws {
@@ -31,7 +41,7 @@ import Testing
             #expect(try BoltConfiguration(url: "\(scheme)://localhost").tls?.trust == trust)
         }
         #expect(try BoltConfiguration(url: "bolt+s://u@h").description == "bolt+s://u@h:7687")
-        #expect(try BoltConfiguration(url: "neo4j+ssc://h/db").description == "bolt+ssc://h:7687/db")
+        #expect(try BoltConfiguration(url: "neo4j+ssc://h/db").description == "neo4j+ssc://h:7687/db")
     }
 
     @Test func `may name an IPv6 address`() throws {
@@ -66,7 +76,8 @@ import Testing
         ("bolt://u:s3cret@h:x", "port"), ("bolt://::1", "brackets"), ("bolt://[::1", "']'"), ("bolt://[::1]7", "after"),
         ("bolt://u:s3cret%4@h", "%25"), ("bolt://u:s3cret%zz@h", "%25"), ("bolt://u:s3cret%ff@h", "UTF-8"),
         ("bolt://h/a/b", "database"), ("bolt://u:s3cret?@h", "%3F"), ("bolt://h?x=1", "%3F"),
-        ("bolt://:s3cret@h", "user"),
+        ("neo4j://h?x", "?name=value"), ("neo4j://h?x=1&x=2", "twice"), ("neo4j://h/db?address=a", "host"),
+        ("neo4j://h?x=%4", "'x'"), ("bolt://:s3cret@h", "user"),
     ])
     func `is refused with what is wrong and without the password`(url: String, words: String) {
         let error = #expect(throws: BoltError.self) { try BoltConfiguration(url: url) }

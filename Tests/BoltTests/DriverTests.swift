@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-import Synchronization
+import Foundation
 import TestServers
 import TestSupport
 import Testing
@@ -48,6 +48,45 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test func `waits for servers without holding the threads that tasks share`() async throws {
+        let count = ProcessInfo.processInfo.activeProcessorCount + 1
+        let asked = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        let server = try FakeServer(connections: count, atOnce: true) { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            asked.signal()
+            guard gate.wait(timeout: .now() + 10) == .success else {
+                throw FakeServer.ScriptError(description: "no task ran while answers were awaited")
+            }
+            try connection.success(["fields": ["x"]])
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        // Opens the gate from a task that is there before, once every server owes an answer.
+        let (all, continuation) = AsyncStream.makeStream(of: Void.self)
+        Thread.detachNewThread {
+            for _ in 0..<count { asked.wait() }
+            continuation.finish()
+        }
+        async let opened: Void = {
+            for await _ in all {}
+            for _ in 0..<count { gate.signal() }
+        }()
+        try await withThrowingTaskGroup(of: [BoltValue].self) { group in
+            for _ in 0..<count {
+                group.addTask { try await driver.session().run("RETURN 1").single() }
+            }
+            for try await record in group { #expect(record == [1]) }
+        }
+        await opened
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `asks for records as they are taken`() async throws {
         let server = try FakeServer { connection in
             try connection.login()
@@ -77,6 +116,99 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         try server.finish()
     }
 
+    @Test(arguments: 0..<4)
+    func `gives the only record, or none, and says whether there were others`(count: Int) async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            for fetch in 0..<2 {
+                if fetch == 0 {
+                    try connection.expect(0x10)
+                    try connection.expect(0x3F)
+                    try connection.success(["fields": ["x"]])
+                } else {
+                    #expect(try connection.expect(0x3F)[0] == ["n": -1])
+                }
+                let records = fetch == 0 ? min(count, 2) : count - 2
+                for _ in 0..<records { try connection.record([1]) }
+                try connection.success(fetch == 0 && count > 2 ? ["has_more": .boolean(true)] : ["type": "r"])
+                if count <= 2 { break }
+            }
+            try connection.expect(0x02)
+        }
+        let driver = driver(server) { $0.fetchSize = 2 }
+        let cursor = try await driver.session().run("x")
+        let (record, hadOthers) = try await cursor.singleOrNone()
+        #expect(record == (count == 0 ? nil : [1]))
+        #expect(hadOthers == (count > 1))
+        #expect(try await cursor.singleOrNone().record == nil)
+        #expect(try await cursor.consume().queryType == "r")
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `keeps no session that nobody uses, closed or not`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection)
+            try connection.expect(0x11)
+            try connection.success()
+            try connection.expect(0x10)
+            try connection.expect(0x3F)
+            try connection.success(["fields": ["x"]])
+            try connection.success(["has_more": true])
+            try connection.expect(0x2F)
+            try connection.success()
+            try connection.expect(0x12)
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        weak var used: BoltSession?
+        do {
+            let session = driver.session()
+            used = session
+            #expect(try await session.run("RETURN 1").list() == [[1]])
+            let transaction = try await session.beginTransaction()
+            _ = try await transaction.run("RETURN 1")
+            try await transaction.commit()
+        }
+        try await eventually("the session is gone") { used == nil }
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `asks again where an answer brings neither records nor their end`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try connection.expect(0x10)
+            try connection.success(["fields": ["x"]])
+            try connection.expect(0x3F)
+            try connection.success(["has_more": true])
+            try connection.expect(0x3F)
+            try connection.record([1])
+            try connection.success()
+            try connection.expect(0x02)
+        }
+        let driver = driver(server)
+        #expect(try await driver.session().run("RETURN 1").list() == [[1]])
+        await driver.close()
+        try server.finish()
+    }
+
+    @Test func `takes the first that answers of the addresses that stand for one server`() async throws {
+        let server = try FakeServer { connection in
+            try connection.login()
+            try answerOne(connection)
+            try connection.expect(0x02)
+        }
+        let nobody = BoltAddress(host: "127.0.0.1", port: UInt16(try FreePort.take()))
+        let there = BoltAddress(host: "127.0.0.1", port: server.port)
+        let driver = driver(server) { $0.resolver = { _ in [nobody, there, nobody] } }
+        #expect(try await driver.session().run("RETURN 1").list() == [[1]])
+        await driver.close()
+        try server.finish()
+    }
+
     @Test func `keeps several results of a transaction apart`() async throws {
         let server = try FakeServer { connection in
             try connection.login()
@@ -89,7 +221,8 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
                 try connection.record([.integer(query * 10)])
                 try connection.success(["has_more": .boolean(true)])
             }
-            #expect(try connection.expect(0x3F)[0] == ["n": 1, "qid": 0])
+            // A list wants all of it.
+            #expect(try connection.expect(0x3F)[0] == ["n": -1, "qid": 0])
             try connection.record([1])
             try connection.success()
             #expect(try connection.expect(0x2F)[0] == ["n": -1])
@@ -177,7 +310,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
         }
         let driver = driver(server) {
             $0.connectionsMax = 1
-            $0.acquisitionTimeout = .milliseconds(200)
+            $0.acquisitionTimeout = .seconds(1)
         }
         let transaction = try await driver.session().beginTransaction()
         let error = await #expect(throws: BoltError.self) { try await driver.session().run("RETURN 1") }
@@ -189,7 +322,7 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
     }
 
     @Test func `tries a connection that was idle, and takes another where it is gone`() async throws {
-        let count = Counter()
+        let count = TestCounter()
         let server = try FakeServer(connections: 2) { connection in
             try connection.login()
             try answerOne(connection)
@@ -234,17 +367,6 @@ private func answerOne(_ connection: FakeConnection, _ value: BoltValue = 1, boo
     }
 }
 
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func next() -> Int {
-        count.withLock { count in
-            count += 1
-            return count
-        }
-    }
-}
-
 @Suite(.timeLimit(.minutes(10))) struct `A driver on a real server` {
     @Test(arguments: GraphServer.kinds)
     func `reads and writes`(kind: GraphServer.Kind) async throws {
@@ -263,6 +385,25 @@ private final class Counter: Sendable {
             await #expect(throws: BoltError.self) { try await driver.session().run("RETURN nothing") }
             #expect(try await driver.session().run("RETURN 1").single() == [1])
             await driver.close()
+        }
+    }
+
+    @Test(arguments: GraphServer.kinds)
+    func `is routed to the only member that there is`(kind: GraphServer.Kind) async throws {
+        try await GraphServer.shared(kind) { server in
+            var configuration = try BoltConfiguration(url: server.boltURL)
+            configuration.routing = [:]
+            // In this one by name, in the other as the home database.
+            for database in [GraphServer.database, nil] {
+                configuration.database = database
+                let driver = BoltDriver(configuration)
+                _ = try await driver.executeQuery("CREATE (:Routed)")
+                var settings = BoltSessionSettings()
+                settings.accessMode = .read
+                let read = try await driver.executeQuery("MATCH (n:Routed) RETURN n IS NOT NULL", [:], settings)
+                #expect(read.records.first == [true])
+                await driver.close()
+            }
         }
     }
 }

@@ -23,7 +23,10 @@ final class FakeServer: Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let failure = Mutex<(any Error)?>(nil)
 
-    init(connections: Int = 1, _ script: @escaping @Sendable (FakeConnection) throws -> Void) throws {
+    /// - Parameter atOnce: Whether the connections have a thread each, instead of one after the other.
+    init(
+        connections: Int = 1, atOnce: Bool = false, _ script: @escaping @Sendable (FakeConnection) throws -> Void
+    ) throws {
         // No server that another test starts is to hold them open.
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
@@ -39,15 +42,22 @@ final class FakeServer: Sendable {
         guard bound else { throw ScriptError(description: "cannot listen: errno \(errno)") }
         port = UInt16(bigEndian: address.sin_port)
         Thread.detachNewThread { [self] in
+            let ended = DispatchGroup()
             for _ in 0..<connections {
-                let connection = FakeConnection(descriptor: accept(listener, nil, nil))
-                do {
-                    try script(connection)
-                } catch {
-                    failure.withLock { $0 = error }
+                let connection = FakeConnection(descriptor: accept(listener, nil, nil), port: port)
+                ended.enter()
+                let serve: @Sendable () -> Void = { [self] in
+                    do {
+                        try script(connection)
+                    } catch {
+                        failure.withLock { $0 = error }
+                    }
+                    connection.close()
+                    ended.leave()
                 }
-                connection.close()
+                if atOnce { Thread.detachNewThread(serve) } else { serve() }
             }
+            ended.wait()
             Glibc.close(listener)
             done.signal()
         }
@@ -72,12 +82,15 @@ final class FakeServer: Sendable {
 
 /// The script's side of a connection.
 final class FakeConnection: Sendable {
+    /// The server's.
+    let port: UInt16
     private let descriptor: Int32
     private let isClosed = Atomic(false)
     private let tls = Mutex<FakeTLS?>(nil)
 
-    init(descriptor: Int32) {
+    init(descriptor: Int32, port: UInt16) {
         self.descriptor = descriptor
+        self.port = port
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

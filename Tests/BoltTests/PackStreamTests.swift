@@ -169,8 +169,18 @@ struct Golden: CustomTestStringConvertible, Sendable {
         #expect(try read(hex("B366 01 02 83555443")) == .structure(tag: 0x66, fields: [1, 2, "UTC"]))
     }
 
+    @Test func `a value that the version cannot carry says what it is`() throws {
+        let vector = BoltUnsupportedType(name: "V", minimumVersion: BoltVersion(6, 0), message: "m")
+        #expect(try read(hex("B43F 8156 06 00 A1876D657373616765816D")) == .unsupported(vector))
+        let silent = BoltUnsupportedType(name: "V", minimumVersion: BoltVersion(6, 0))
+        #expect(try read(hex("B43F 8156 06 00 A0")) == .unsupported(silent))
+        for type in [vector, silent] { #expect(try read(packed(.unsupported(type))) == .unsupported(type)) }
+    }
+
     @Test(arguments: [
         "B1448161",  // a date of a string
+        "B43F 8156 C90100 00 A0",  // an unsupported type of version 256
+        "B43F 8156 06 00 C0",  // one without a map
         "B24401 02",  // a date of two
         "B25401 CB0000000080000000",  // an offset beyond 32 bits
         "B3490102C0",  // a date-time without an offset

@@ -310,6 +310,43 @@ private func refusal(_ configuration: BoltConfiguration) -> BoltError? {
         try server.finish()
     }
 
+    @Test func `gets from a driver the certificate that is the right one by then`() async throws {
+        let identity = certificates.server("server", clientAuthority: "authority")
+        let count = TestCounter()
+        let server = try FakeServer(connections: 3) { connection in
+            guard count.next() < 3 else {
+                #expect(throws: FakeTLS.Refused.self) { try connection.secure(identity) }
+                return
+            }
+            try connection.secure(identity)
+            try connection.login(BoltVersion(5, 8))
+            try connection.query()
+            try connection.expect(0x02)
+        }
+        let time = StandingClock()
+        var settings = BoltDriverSettings(encrypted(server))
+        settings.clock = time.clock
+        let asked = TestCounter()
+        settings.clientCertificateProvider = { [certificates] in
+            switch asked.next() {
+            case 1: .init(file: certificates["client.pem"], keyFile: certificates["client.key"])
+            case 2: nil  // The same still.
+            default: .init(file: certificates["gone.pem"], keyFile: certificates["gone.key"])
+            }
+        }
+        let driver = BoltDriver(settings)
+        for _ in 0..<2 {
+            #expect(try await driver.session().run("x").single() == [1])
+            // Too old to be used again.
+            time.advance(settings.connectionLifetimeMax)
+        }
+        let error = await #expect(throws: BoltError.self) { try await driver.session().run("x") }
+        #expect(error?.tlsFault == .badFile)
+        #expect(asked.count == 3)
+        await driver.close()
+        try server.finish()
+    }
+
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
     func `refuses a client without one`(version: Int32) throws {
         var identity = certificates.server("server", clientAuthority: "authority")

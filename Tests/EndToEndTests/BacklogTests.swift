@@ -216,8 +216,8 @@ struct `A backlog of changes` {
                 """),
         Scenario(name: "values of every type", schema: everyType(""), changes: typeChanges),
         Scenario(
-            name: "values of every type, beside one that comes as text only", schema: everyType(", ip inet"),
-            changes: typeChanges + "UPDATE thing SET ip = '10.0.0.0/8' WHERE id = 1;"),
+            name: "values of every type, beside one that comes as text only", schema: everyType(", price money"),
+            changes: typeChanges + "UPDATE thing SET price = 12.50 WHERE id = 1;"),
     ]
 
     private static func everyType(_ more: String) -> String {

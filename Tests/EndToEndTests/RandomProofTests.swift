@@ -18,7 +18,9 @@ struct `The random proof` {
 
     @Test(arguments: GraphServer.kinds)
     func `any schema and any workload end equal`(kind: GraphServer.Kind) async throws {
-        var seeds: [UInt64] = Self.seed.map { [$0] } ?? [20_261, 20_262]
+        // The second has rows exchange their keys below a reference to another unique column.
+        let fixed: [UInt64] = kind == .arcadeDB ? [20_261, 7_753_809_826_780_647] : [20_262]
+        var seeds = Self.seed.map { [$0] } ?? fixed
         let end = Self.soak.map { MonotonicTime.after(.seconds($0 * 60)) }
         while let seed = seeds.popLast() {
             try await prove(kind, Dice(seed: seed))

@@ -33,7 +33,7 @@ struct `A reference that nothing enforces` {
             try await project.whileRunning { _ in
                 try await project.settle()
                 try await project.expectEqual("after the first read")
-                for _ in 0..<4 {
+                for _ in 0..<2 {
                     try await project.sql((0..<60).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))
                     try await project.settle()
                     try await project.expectEqual("LOCKSTEP_SEED=\(seed)")

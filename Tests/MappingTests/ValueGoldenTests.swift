@@ -11,10 +11,10 @@ struct ValueVector: Sendable, CustomTestStringConvertible {
     var packed: String
 
     init(
-        _ source: ValueConversion.Source, _ target: ValueConversion.Target, isArray: Bool = false, _ binary: String?,
+        _ source: ValueConversion.Source, _ target: ValueConversion.Target, isList: Bool = false, _ binary: String?,
         _ text: String, _ packed: String
     ) {
-        conversion = ValueConversion(source: source, target: target, isArray: isArray)
+        conversion = ValueConversion(source: source, target: target, isList: isList)
         self.binary = binary
         self.text = text
         self.packed = packed
@@ -96,28 +96,61 @@ struct ValueVector: Sendable, CustomTestStringConvertible {
             .interval, .duration, "0000000000000000 80000000 80af3a00", "P-178000000Y-2147483648D",
             "b445ca80af3a00ca800000000000"),
         .init(.jsonb, .string, "017b2261223a20317d", "{\"a\": 1}", "887b2261223a20317d"),
-        .init(.inet, .string, nil, "10.0.0.1/32", "88 31302e302e302e31"),
-        .init(.inet, .string, nil, "10.0.0.1", "88 31302e302e302e31"),
-        .init(.inet, .string, nil, "10.0.0.0/8", "8a 31302e302e302e302f38"),
-        .init(.inet, .string, nil, "::1/128", "833a3a31"), .init(.inet, .string, nil, "::1/32", "863a3a312f3332"),
-        .init(.printed, .string, nil, "$1.00", "8524312e3030"),
-        .init(.int4, .integer, isArray: true, "00000000 00000000 00000017", "{}", "90"),
+        .init(.inet, .string, "02200004 0a000001", "10.0.0.1/32", "88 31302e302e302e31"),
+        .init(.inet, .string, "02200004 0a000001", "10.0.0.1", "88 31302e302e302e31"),
+        .init(.inet, .string, "02080004 0a000000", "10.0.0.0/8", "8a 31302e302e302e302f38"),
+        .init(.inet, .string, "03800010 00000000000000000000000000000001", "::1/128", "833a3a31"),
+        .init(.inet, .string, "03200010 00000000000000000000000000000001", "::1/32", "863a3a312f3332"),
+        .init(.cidr, .string, "02200104 0a000001", "10.0.0.1/32", "8b 31302e302e302e312f3332"),
+        .init(.macaddr, .string, "08002b010203", "08:00:2b:01:02:03", "d011 30383a30303a32623a30313a30323a3033"),
+        .init(.bit, .string, "00000005 a8", "10101", "853130313031"), .init(.bit, .string, "00000000", "", "80"),
         .init(
-            .int4, .integer, isArray: true,
+            .xid8, .string, "ffffffffffffffff", "18446744073709551615", "d014 3138343436373434303733373039353531363135"),
+        .init(.lsn, .string, "00000016b374d848", "16/B374D848", "8b 31362f4233373444383438"),
+        .init(.tid, .string, "00000007 0003", "(7,3)", "85 28372c3329"),
+        .init(.money, .integer, "fffffffffffe1dc0", "-$1,234.56", "cafffe1dc0"),
+        .init(
+            .point, .point, "3ff0000000000000 4004000000000000", "(1,2.5)",
+            "b358c91c23c13ff0000000000000c14004000000000000"),
+        // The binary form of these is that of their documentation.
+        .init(
+            .hstore, .string, "00000002 00000001 61 00000002 2231 00000001 62 ffffffff", #""a"=>"\"1", "b"=>NULL"#,
+            "d015 2261223d3e225c2231222c202262223d3e4e554c4c"),
+        .init(
+            .geometry, .point, "0101000020e6100000000000000000f03f0000000000000440",
+            "0101000020E6100000000000000000F03F0000000000000440", "b358c910e6c13ff0000000000000c14004000000000000"),
+        .init(
+            .geometry, .point, "00800000013ff000000000000040040000000000004008000000000000",
+            "00800000013FF000000000000040040000000000004008000000000000",
+            "b459c923c5c13ff0000000000000c14004000000000000c14008000000000000"),
+        .init(.geometry, .string, "010100", "010100", "86303130313030"),
+        .init(
+            .vector, .float, isList: true, "00020000 3f800000 3dcccccd", "[1,0.1]",
+            "92 c13ff0000000000000 c13fb99999a0000000"),
+        .init(
+            .halfvec, .float, isList: true, "00050000 3c00 c100 0001 03ff 7bff",
+            "[1,-2.5,5.9604645e-08,6.097555e-05,65504]",
+            "95 c13ff0000000000000 c1c004000000000000 c13e70000000000000 c13f0ff80000000000 c140effc0000000000"),
+        .init(.date, .string, "ffda9915", "4713-11-24 BC", "8d343731332d31312d3234204243"),
+        .init(.time, .string, "000000141dd76000", "24:00:00", "8832343a30303a3030"),
+        .init(.printed, .string, nil, "$1.00", "8524312e3030"),
+        .init(.int4, .integer, isList: true, "00000000 00000000 00000017", "{}", "90"),
+        .init(
+            .int4, .integer, isList: true,
             "00000001 00000000 00000017 00000002 00000001 00000004 00000001 00000004 fffffffe", "{1,-2}", "9201fe"),
         .init(
-            .int4, .integer, isArray: true,
+            .int4, .integer, isList: true,
             "00000001 00000000 00000017 00000002 00000000 00000004 00000001 00000004 fffffffe", "[0:1]={1,-2}",
             "9201fe"),
         .init(
-            .text, .string, isArray: true,
+            .text, .string, isList: true,
             "00000001 00000000 00000019 00000004 00000001 00000000 00000004 4e554c4c 00000003 615c22 00000003 7b2c7d",
             #"{"","NULL","a\\\"","{,}"}"#, "94 80 844e554c4c 83615c22 837b2c7d"),
         .init(
-            .bpchar, .string, isArray: true, "00000001 00000000 00000412 00000001 00000001 00000004 225c2020",
+            .bpchar, .string, isList: true, "00000001 00000000 00000412 00000001 00000001 00000004 225c2020",
             #"{"\"\\  "}"#, "91 82225c"),
         .init(
-            .timestamptz, .dateTime, isArray: true,
+            .timestamptz, .dateTime, isList: true,
             "00000001 00000000 000004a0 00000001 00000001 00000008 fffca2fec4e6a480", #"{"1970-01-01 00:00:02+00"}"#,
             "91b349020000"),
     ]
@@ -128,6 +161,7 @@ struct ValueGoldenTests {
     func `text and binary give the same golden bytes`(vector: ValueVector) throws {
         #expect(hex(try vector.conversion.encoded(vector.text).get()) == hex(bytes(hex: vector.packed)))
         if let binary = vector.binary {
+            #expect(vector.conversion.isBinaryExact)
             let packed = try vector.conversion.encoded(bytes(hex: binary), isBinary: true).get()
             #expect(hex(packed) == hex(bytes(hex: vector.packed)))
         } else {
@@ -141,13 +175,14 @@ struct ValueGoldenTests {
     func `every truncated or lengthened binary value is an error`(vector: ValueVector) throws {
         let whole = bytes(hex: vector.binary!)
         let endsAnywhere: [ValueConversion.Source] = [.text, .bpchar, .bytea, .jsonb]
+        if vector.conversion.source == .geometry, vector.conversion.target == .string { return }
         for length in 0..<whole.count
-        where vector.conversion.isArray || !endsAnywhere.contains(vector.conversion.source) {
+        where vector.conversion.isList || !endsAnywhere.contains(vector.conversion.source) {
             #expect(
                 vector.conversion.encoded(Array(whole.prefix(length)), isBinary: true)
                     == .failure(ValueError(.malformed)))
         }
-        if vector.conversion.isArray || !endsAnywhere.contains(vector.conversion.source) {
+        if vector.conversion.isList || !endsAnywhere.contains(vector.conversion.source) {
             #expect(
                 vector.conversion.encoded(whole + [0], isBinary: true) == .failure(ValueError(.malformed)))
         }
@@ -185,9 +220,9 @@ struct ValueGoldenTests {
 
         init(
             _ reason: ValueError.Reason, _ source: ValueConversion.Source, _ target: ValueConversion.Target,
-            isArray: Bool = false, _ binary: String?, _ text: String
+            isList: Bool = false, _ binary: String?, _ text: String
         ) {
-            vector = ValueVector(source, target, isArray: isArray, binary, text, "")
+            vector = ValueVector(source, target, isList: isList, binary, text, "")
             self.reason = reason
         }
 
@@ -205,19 +240,19 @@ struct ValueGoldenTests {
         Fault(.notWhole, .numeric, .integer, "0002 0000 4000 0002 000c 0d48", "-12.34"),
         Fault(.notWhole, .numeric, .integer, "0001 ffff 0000 0004 0001", "0.0001"),
         Fault(.notWhole, .numeric, .integer, "0000 0000 c000 0000", "NaN"),
-        Fault(.notWhole, .numeric, .integer, "0000 0000 d000 0020", "Infinity"),
+        Fault(.outOfRange, .numeric, .integer, "0000 0000 d000 0020", "Infinity"),
         Fault(.outOfRange, .numeric, .integer, "0005 0004 0000 0000 039a 0d2c 0170 1565 16b0", "9223372036854775808"),
         Fault(
             .notWhole, .numeric, .integer, "0009 0007 0000 0001 0001 0000 0000 0000 0000 0000 0000 0000 1388",
             "10000000000000000000000000000.5"),
         Fault(.outOfRange, .numeric, .float, "0001 007f 0000 0000 0001", "1" + String(repeating: "0", count: 508)),
         Fault(
-            .nullElement, .int4, .integer, isArray: true,
+            .nullElement, .int4, .integer, isList: true,
             "00000001 00000001 00000017 00000002 00000001 00000004 00000001 ffffffff", "{1,NULL}"),
         Fault(
-            .severalDimensions, .int4, .integer, isArray: true,
+            .severalDimensions, .int4, .integer, isList: true,
             "00000002 00000000 00000017 00000001 00000001 00000001 00000001 00000004 00000001", "{{1}}"),
-        Fault(.severalDimensions, .int4, .integer, isArray: true, nil, "[0:0][1:1]={{1}}"),
+        Fault(.severalDimensions, .int4, .integer, isList: true, nil, "[0:0][1:1]={{1}}"),
         Fault(.malformed, .bool, .boolean, "0101", "yes"), Fault(.malformed, .int4, .integer, "00", "1x"),
         Fault(.malformed, .int4, .integer, "", ""), Fault(.malformed, .float8, .float, "00", " 1"),
         Fault(.malformed, .float8, .float, "00", "0x10"), Fault(.malformed, .float8, .float, "00", "1e5z"),
@@ -238,18 +273,18 @@ struct ValueGoldenTests {
         Fault(.malformed, .bytea, .bytes, nil, "\\x0"), Fault(.malformed, .bytea, .bytes, nil, "\\xzz"),
         Fault(.malformed, .bytea, .bytes, nil, "\\40"), Fault(.malformed, .bytea, .bytes, nil, "\\777"),
         Fault(.malformed, .jsonb, .string, "02", ""), Fault(.malformed, .char, .string, "4141", ""),
-        Fault(.malformed, .int4, .integer, isArray: true, "ffffffff 00000000 00000017", "{1"),
-        Fault(.malformed, .int4, .integer, isArray: true, "00000001 00000000 00000017 7fffffff 00000001", "{1,}"),
-        Fault(.malformed, .int4, .integer, isArray: true, "00000001 00000000 00000017 ffffffff 00000001", "{1}2"),
+        Fault(.malformed, .int4, .integer, isList: true, "ffffffff 00000000 00000017", "{1"),
+        Fault(.malformed, .int4, .integer, isList: true, "00000001 00000000 00000017 7fffffff 00000001", "{1,}"),
+        Fault(.malformed, .int4, .integer, isList: true, "00000001 00000000 00000017 ffffffff 00000001", "{1}2"),
         Fault(
-            .malformed, .int4, .integer, isArray: true,
+            .malformed, .int4, .integer, isList: true,
             "00000001 00000000 00000017 00000001 00000001 7fffffff 00000001", "{\"1"),
         Fault(
-            .malformed, .int4, .integer, isArray: true,
+            .malformed, .int4, .integer, isList: true,
             "00000001 00000000 00000017 00000001 00000001 fffffffe 00000001", "{\"1\\"),
-        Fault(.malformed, .int4, .integer, isArray: true, nil, "{\"\\1\"}"),
-        Fault(.malformed, .int4, .integer, isArray: true, nil, "[1:1"),
-        Fault(.malformed, .int4, .integer, isArray: true, nil, ""),
+        Fault(.malformed, .int4, .integer, isList: true, nil, "{\"\\1\"}"),
+        Fault(.malformed, .int4, .integer, isList: true, nil, "[1:1"),
+        Fault(.malformed, .int4, .integer, isList: true, nil, ""),
     ])
     func `a value that cannot go over is an error with a remedy`(fault: Fault) {
         let conversion = fault.vector.conversion

@@ -63,11 +63,6 @@ struct CanonicalValue {
         try take(width).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    private mutating func integer() throws -> Int64 {
-        guard let value = Int64(try value()) else { throw Failure.malformed(at: position) }
-        return value
-    }
-
     private mutating func value() throws -> String {
         let marker = try take(1).first!
         switch marker {
@@ -76,6 +71,7 @@ struct CanonicalValue {
         case 0xC9: return String(Int16(truncatingIfNeeded: try unsigned(2)))
         case 0xCA: return String(Int32(truncatingIfNeeded: try unsigned(4)))
         case 0xCB: return String(Int64(bitPattern: try unsigned(8)))
+        case 0xC0: return "null"
         case 0xC1: return "float " + hex(Array(try take(8)))
         case 0xC2: return "false"
         case 0xC3: return "true"
@@ -104,13 +100,13 @@ struct CanonicalValue {
 
     private mutating func structure(fields: Int) throws -> String {
         let tag = try take(1).first!
-        let values = try (0..<fields).map { _ in try integer() }
+        let values = try (0..<fields).map { _ in try value() }
         let names: [UInt8: (String, Int)] = [
             0x44: ("date", 1), 0x74: ("localtime", 1), 0x54: ("time", 2), 0x64: ("localdatetime", 2),
-            0x49: ("datetime", 3), 0x45: ("duration", 4),
+            0x49: ("datetime", 3), 0x45: ("duration", 4), 0x58: ("point", 3), 0x59: ("point", 4),
         ]
         guard let (name, count) = names[tag], count == fields else { throw Failure.malformed(at: position) }
-        return ([name] + values.map(String.init)).joined(separator: " ")
+        return ([name] + values).joined(separator: " ")
     }
 }
 
@@ -119,7 +115,9 @@ func typeCatalog(_ more: [Catalog.DataType] = []) -> Catalog {
     let arrays: [OID: OID] = [
         1000: 16, 1001: 17, 1002: 18, 1003: 19, 1016: 20, 1005: 21, 1007: 23, 1009: 25, 1028: 26, 199: 114, 1021: 700,
         1022: 701, 1014: 1042, 1015: 1043, 1182: 1082, 1183: 1083, 1115: 1114, 1185: 1184, 1187: 1186, 1270: 1266,
-        1231: 1700, 2951: 2950, 3807: 3802, 1041: 869, 22: 21, 30: 26,
+        1231: 1700, 2951: 2950, 3807: 3802, 1041: 869, 22: 21, 30: 26, 1011: 28, 1012: 29, 1010: 27, 1561: 1560,
+        1563: 1562, 651: 650, 1040: 829, 775: 774, 3221: 3220, 271: 5069, 1017: 600, 791: 790, 143: 142, 4073: 4072,
+        1020: 603, 629: 628,
     ]
     var types: [OID: Catalog.DataType] = [:]
     for (array, element) in arrays {

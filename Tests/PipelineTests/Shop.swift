@@ -8,9 +8,9 @@ import PostgreSQL
 enum Shop {
     static let schema = """
         CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
-        CREATE TABLE orders (id bigint PRIMARY KEY, customer_id int REFERENCES customers, address inet);
+        CREATE TABLE orders (id bigint PRIMARY KEY, customer_id int REFERENCES customers, address line);
         INSERT INTO customers VALUES (1, 'Ada'), (2, 'Bob');
-        INSERT INTO orders VALUES (10, 1, '10.0.0.1'), (11, 2, NULL);
+        INSERT INTO orders VALUES (10, 1, '{1,2,3}'), (11, 2, NULL);
         """
 
     static let tables = """
@@ -53,7 +53,7 @@ enum Shop {
             Catalog.Column(name: name, type: type, formattedType: formatted, isNotNull: isNotNull)
         }
         let customers = QualifiedName(schema: "public", name: "customers")
-        let types: [(OID, String)] = [(20, "int8"), (23, "int4"), (25, "text"), (869, "inet")]
+        let types: [(OID, String)] = [(20, "int8"), (23, "int4"), (25, "text"), (628, "line")]
         return Catalog(
             serverVersion: 150_000, database: "shop",
             tables: [
@@ -67,7 +67,7 @@ enum Shop {
                     oid: 2, name: QualifiedName(schema: "public", name: "orders"),
                     columns: [
                         column("id", 20, "bigint", isNotNull: true), column("customer_id", 23, "integer"),
-                        column("address", 869, "inet"),
+                        column("address", 628, "line"),
                     ],
                     primaryKey: ["id"],
                     foreignKeys: [

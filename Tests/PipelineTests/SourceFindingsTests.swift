@@ -278,7 +278,7 @@ struct `A mapped relation` {
 
     @Test func `can turn the whole stream to text`() throws {
         let found = TableFindings.textOnly(try Shop.plan().mapping)
-        #expect(found.contains(.note, "public.orders.address (inet)"))
+        #expect(found.contains(.note, "public.orders.address (line)"))
     }
 }
 

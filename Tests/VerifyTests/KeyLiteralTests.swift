@@ -63,7 +63,7 @@ struct KeyLiteralTests {
     @Test(arguments: types.filter { $0.conversion.target != .bytes })
     func `an array key's literal is the key`(type: KeyType) async throws {
         var conversion = type.conversion
-        conversion.isArray = true
+        conversion.isList = true
         try await check(
             "\(type.name)[]", conversion, "ARRAY[(\(type.generator))::\(type.name), (\(type.generator))::\(type.name)]",
             rows: 200)

@@ -84,12 +84,12 @@ struct Shop: Sendable {
 
     static let mapping: GraphMapping = {
         func property(
-            _ column: String, _ source: ValueConversion.Source, _ target: ValueConversion.Target, isArray: Bool = false,
+            _ column: String, _ source: ValueConversion.Source, _ target: ValueConversion.Target, isList: Bool = false,
             as property: String? = nil
         ) -> PropertyMapping {
             PropertyMapping(
                 column: column, property: property ?? column,
-                conversion: ValueConversion(source: source, target: target, isArray: isArray), columnType: "unused")
+                conversion: ValueConversion(source: source, target: target, isList: isList), columnType: "unused")
         }
         let customer = NodeMapping(
             table: QualifiedName(schema: "public", name: "customers"), labels: ["Customer", "Party"],
@@ -99,7 +99,7 @@ struct Shop: Sendable {
                 property("price", .numeric, .string),
                 property("joined", .timestamptz, .dateTime), property("seen", .timestamp, .localDateTime),
                 property("born", .date, .date), property("wakes", .time, .localTime), property("zoned", .timetz, .time),
-                property("span", .interval, .duration), property("tags", .text, .string, isArray: true),
+                property("span", .interval, .duration), property("tags", .text, .string, isList: true),
                 property("photo", .bytea, .bytes), property("wide", .float4, .float), property("doc", .jsonb, .string),
                 property("address", .inet, .string), property("is_new", .bool, .boolean, as: "isNew"),
             ], references: [])

@@ -195,8 +195,21 @@ public final class BatchEncoder {
                 }
                 try Self.encode(column, field, bytes, into: &keys, program)
             }
+            try Self.checkKeySize(keys.count - keyStart, program)
         }
         return entities.findOrInsert(program: index, table: program.tableIndex, keyStart: keyStart)
+    }
+
+    /// What the graphs' indexes take of a key: 8,100 bytes fit in a page of Neo4j's, 8,200 do not.
+    private static let keyBytesMax = 8100
+
+    private static func checkKeySize(_ size: Int, _ program: TableProgram) throws(ApplyError) {
+        guard size > keyBytesMax else { return }
+        let columns = program.key.map { "\"\($0.name)\"" }.joined(separator: ", ")
+        throw ApplyError(
+            .value, table: program.table,
+            "the key in \(columns) of a row takes \(size) bytes, and the graph's index holds \(keyBytesMax) at the most. "
+                + "Choose a shorter unique key for this table in the mapping, or `skip: true`.")
     }
 
     private func sameKey(
@@ -251,8 +264,12 @@ public final class BatchEncoder {
         for place in entities.entities.indices {
             let entity = entities[place]
             if entity.isPresent {
-                try writeRow(entity, fields, bytes)
-                try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+                do throws(ApplyError) {
+                    try writeRow(entity, fields, bytes)
+                    try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+                } catch {
+                    throw error.ofRow(with: entities.keyText(of: entity))
+                }
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
             } else if entity.existed, !entity.isTakenAlong {
                 writeDelete(entity)

@@ -28,8 +28,8 @@ public enum BoltAuth: Sendable, Hashable {
         case .custom(let scheme, let principal, let credentials, let realm, let parameters):
             var entries: [(String, BoltValue)] = [
                 ("scheme", .string(scheme)), ("principal", .string(principal)),
-                ("credentials", .string(credentials.reveal())),
             ]
+            if credentials != "" { entries.append(("credentials", .string(credentials.reveal()))) }
             if let realm { entries.append(("realm", .string(realm))) }
             if !parameters.isEmpty { entries.append(("parameters", .map(parameters))) }
             return entries

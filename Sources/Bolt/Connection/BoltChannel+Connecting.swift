@@ -40,9 +40,9 @@ extension BoltChannel {
             wrote(.logon)
         }
         try flush(deadline: deadline)
-        server = BoltServer(
-            address: configuration.address, version: version, hello: try receiveLogin(deadline: deadline))
-        while pendingResponses > 0 { _ = try receiveLogin(deadline: deadline) }
+        let hello = try receiveLogin(deadline: deadline)
+        let logon = version.hasLogon ? try receiveLogin(deadline: deadline) : [:]
+        server = BoltServer(address: configuration.address, version: version, hello: hello, logon: logon)
         transport.silenceMax = server.receiveTimeout ?? configuration.readTimeout
     }
 
@@ -65,7 +65,9 @@ extension TCPSocket {
         _ configuration: BoltConfiguration, deadline: MonotonicTime, wakeups: [Wakeup]
     ) throws(BoltError) -> TCPSocket {
         do throws(ConnectFailure) {
-            return try connect(host: configuration.host, port: configuration.port, deadline: deadline, wakeups: wakeups)
+            return try connect(
+                host: configuration.dialedHost ?? configuration.host, port: configuration.port, deadline: deadline,
+                wakeups: wakeups)
         } catch {
             let address = configuration.address
             switch error {

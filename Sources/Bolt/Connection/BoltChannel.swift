@@ -43,12 +43,24 @@ public final class BoltChannel {
     ///
     /// - Parameter wakeups: Interrupt the attempt with an error of kind `woken`. They are not watched afterwards.
     /// - Throws: Of kind connect, tls, timeout, authentication, server, protocolViolation, closed or woken.
-    public init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
-        let deadline = MonotonicTime.after(configuration.connectTimeout)
+    public convenience init(_ configuration: BoltConfiguration, wakeups: [Wakeup] = []) throws(BoltError) {
+        try self.init(configuration, wakeups: wakeups, limit: configuration.connectTimeout)
+    }
+
+    /// - Parameter limit: For all of it; ``BoltConfiguration/connectTimeout`` is then only for reaching the server.
+    convenience init(_ configuration: BoltConfiguration, wakeups: [Wakeup], limit: Duration) throws(BoltError) {
+        let deadline = MonotonicTime.after(limit)
+        let wire = try Wire.connect(configuration, deadline: deadline, wakeups: wakeups)
+        try self.init(configuration, over: wire, wakeups: wakeups, limit: limit, deadline: deadline)
+    }
+
+    /// Agrees on a version and logs in over a connection that is there, and belongs to the channel from now on.
+    init(
+        _ configuration: BoltConfiguration, over wire: Wire, wakeups: [Wakeup], limit: Duration, deadline: MonotonicTime
+    ) throws(BoltError) {
         self.configuration = configuration
         transport = Transport(
-            wire: try Wire.connect(configuration, deadline: deadline, wakeups: wakeups),
-            address: configuration.address, silenceMax: configuration.connectTimeout,
+            wire: wire, address: configuration.address, silenceMax: limit,
             messageBytesMax: configuration.messageBytesMax)
         server = BoltServer(address: configuration.address, version: BoltVersion(0, 0))
         interrupts = wakeups
@@ -59,8 +71,7 @@ public final class BoltChannel {
             var reason = error
             if error.kind == .deadline {
                 reason = BoltError(
-                    .timeout, "no connection within \(configuration.connectTimeout): \(error.message)",
-                    server: configuration.address)
+                    .timeout, "no connection within \(limit): \(error.message)", server: configuration.address)
             }
             transport.close()
             closedBy = reason

@@ -5,7 +5,8 @@ extension BoltConfiguration {
     ///
     /// Everything but the host may be missing. User, password and database are percent-decoded; an IPv6 host stands in
     /// brackets. `bolt+s://` is TLS with a certificate that the system trusts, `bolt+ssc://` TLS with any certificate.
-    /// `neo4j://` is taken as `bolt://`, with the same endings: the server named is the one that is talked to.
+    /// `neo4j://`, with the same endings, names a member of a cluster, or a name for several; what follows a `?`, such
+    /// as `?policy=near&region=eu`, becomes ``routing``.
     ///
     /// - Parameter password: Goes before the one in the URL.
     /// - Throws: ``BoltError`` of kind ``BoltError/Kind/configuration``. It does not repeat the URL, which may hold a
@@ -15,16 +16,19 @@ extension BoltConfiguration {
             throw .badURL("has no scheme; write bolt://user@host:7687/database")
         }
         let trust: BoltTLS.Trust?
+        let routes = scheme.lowercased().hasPrefix("neo4j")
         switch scheme.lowercased() {
         case "bolt", "neo4j": trust = nil
         case "bolt+s", "neo4j+s": trust = .system
         case "bolt+ssc", "neo4j+ssc": trust = .anybody
         default: throw .badURL("has the scheme '\(scheme)'; use bolt://, or bolt+s:// for TLS")
         }
-        if rest.contains(where: { $0 == "?" || $0 == "#" }) {
-            throw .badURL("has '?' or '#'; write them as %3F and %23 in a password, and no query or fragment")
+        if rest.contains(where: { $0 == "?" && !routes || $0 == "#" }) {
+            throw .badURL(
+                "has '?' or '#'; write them as %3F and %23 in a password, parameters only behind neo4j://, no fragment")
         }
-        let (authority, path) = rest.split(around: "/") ?? (rest, "")
+        let (location, parameters) = rest.split(around: "?") ?? (rest, "")
+        let (authority, path) = location.split(around: "/") ?? (location, "")
         var userInfo: Substring?
         var hostPort = authority
         if let at = authority.lastIndex(of: "@") {
@@ -34,6 +38,7 @@ extension BoltConfiguration {
         let (host, port) = try Self.hostAndPort(hostPort)
         self.init(host: host, port: port)
         tls = trust.map { BoltTLS(trust: $0) }
+        if routes { routing = try Self.routing(parameters) }
         if let userInfo, !userInfo.isEmpty {
             let (user, secret) = userInfo.split(around: ":") ?? (userInfo, nil)
             if !user.isEmpty { self.user = try percentDecoded(user, "the user") }
@@ -47,7 +52,32 @@ extension BoltConfiguration {
         if !path.isEmpty { database = try percentDecoded(path, "the database") }
     }
 
-    private static func hostAndPort(_ text: Substring) throws(BoltError) -> (String, UInt16) {
+    /// Reads `key=value&key=value`.
+    private static func routing(_ text: Substring) throws(BoltError) -> [String: String] {
+        var parameters: [String: String] = [:]
+        for parameter in text.split(separator: "&") {
+            guard let (key, value) = parameter.split(around: "="), !key.isEmpty, !value.isEmpty else {
+                throw .badURL("has a parameter without a name or a value; write ?name=value")
+            }
+            let name = try percentDecoded(key, "a parameter's name")
+            guard name != addressKey else { throw .badURL("has the parameter '\(name)', which means the host itself") }
+            let decoded = try percentDecoded(value, "the parameter '\(name)'")
+            guard parameters.updateValue(decoded, forKey: name) == nil else {
+                throw .badURL("has the parameter '\(name)' twice")
+            }
+        }
+        return parameters
+    }
+
+    /// The name under which the routers are told what the client takes for the cluster's address.
+    private static let addressKey = "address"
+
+    /// What the members of the cluster are told of the way they were reached.
+    var contextAsRouter: [String: String] {
+        (routing ?? [:]).merging([Self.addressKey: address]) { _, address in address }
+    }
+
+    static func hostAndPort(_ text: Substring) throws(BoltError) -> (String, UInt16) {
         var host = text
         var port: Substring?
         if text.first == "[" {

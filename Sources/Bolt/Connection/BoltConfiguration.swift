@@ -16,6 +16,10 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     public var database: String?
     /// Nil for a connection that everybody on the way can read.
     public var tls: BoltTLS?
+    /// What a `neo4j://` URL says after its `?`, for the rules by which a cluster gives its routing tables; empty where
+    /// it says nothing. A ``BoltDriver`` then has each transaction done by a member of the cluster that can do it. Nil
+    /// for one server; a ``BoltChannel`` always is a connection to one.
+    public var routing: [String: String]?
     /// For all of connecting, TLS, handshake and login. Looking up the name is not bounded by it.
     public var connectTimeout: Duration = .seconds(15)
     /// The longest silence of the server while an answer is awaited, and the longest time without progress in sending.
@@ -43,6 +47,8 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
 
     /// Given to a cluster's members with the introduction; nil for one server, which is not to route.
     var routingContext: [String: String]?
+    /// Connected to in place of ``host``, which stays the name that the server has to prove.
+    var dialedHost: String?
 
     /// What is said at the login.
     var credentials: BoltAuth {
@@ -55,12 +61,12 @@ public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
 
     /// The URL, without the password.
     public var description: String {
-        var url =
-            switch tls?.trust {
-            case nil: "bolt://"
-            case .system, .authorities: "bolt+s://"
-            case .anybody: "bolt+ssc://"
-            }
+        var url = routing == nil ? "bolt" : "neo4j"
+        switch tls?.trust {
+        case nil: url += "://"
+        case .system, .authorities: url += "+s://"
+        case .anybody: url += "+ssc://"
+        }
         if let user { url += "\(user)@" }
         url += address
         if let database { url += "/\(database)" }

@@ -26,6 +26,10 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case closed
         /// No connection of the driver's was free in time.
         case poolTimeout
+        /// No member of the cluster gave a routing table.
+        case noRouter
+        /// The cluster has no member, now, that could be reached and does what is needed.
+        case noMember
         /// The task was cancelled; what the server did for it was ended.
         case cancelled
         /// The call does not fit what was called before it.
@@ -38,6 +42,8 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         case resultFailed
         /// Exactly one record was asked for.
         case notSingle
+        /// Something of the caller's that the driver asked, such as an auth manager, threw.
+        case callback
     }
 
     public let kind: Kind
@@ -74,11 +80,24 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
         self.init(.tls, failure.message, server: server, tlsFault: failure.fault)
     }
 
+    init(callback what: String, _ error: any Error) {
+        self.init(.callback, "\(what): \(error)", server: nil)
+    }
+
     /// `Neo.<class>.<category>.<title>`, where the server gave one.
     public var code: String? { failure?.code }
 
     /// ``isOutcomeUnknown`` because of a `COMMIT`, not of a query in a transaction of its own.
     public internal(set) var isCommitUnknown = false
+
+    /// The connection that was lost led to a member of a cluster; others may be there for the same work.
+    public internal(set) var isMemberLost = false
+
+    /// The auth manager has, or gets, credentials that the server may take.
+    var isAnsweredByAuthManager = false
+
+    /// The server does not take the credentials, or not for this.
+    var isSecurityFailure: Bool { code?.hasPrefix("Neo.ClientError.Security.") ?? false }
 
     /// From Bolt 5.7.
     public var gqlStatus: String? { failure?.gqlStatus }
@@ -89,7 +108,7 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The connection could not be made or is gone; a new one may work.
     public var isConnectionLoss: Bool {
         switch kind {
-        case .connect, .timeout, .closed: true
+        case .connect, .timeout, .closed, .noRouter, .noMember: true
         default: false
         }
     }

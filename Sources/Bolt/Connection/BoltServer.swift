@@ -11,15 +11,18 @@ public struct BoltServer: Sendable, Hashable {
     /// The server's name for the connection, as it appears in its logs.
     public let connectionID: String
     public let hints: [String: BoltValue]
+    /// `host:port` under which the server wants to be known, which routing tables name; from Bolt 5.8.
+    public let advertisedAddress: String?
     /// Date-times go in UTC; false only where a 4.x server did not accept the `utc` patch.
     public let usesUTC: Bool
 
-    init(address: String, version: BoltVersion, hello: [String: BoltValue] = [:]) {
+    init(address: String, version: BoltVersion, hello: [String: BoltValue] = [:], logon: [String: BoltValue] = [:]) {
         self.address = address
         self.version = version
         agent = hello["server"]?.stringValue ?? ""
         connectionID = hello["connection_id"]?.stringValue ?? ""
         hints = hello["hints"]?.mapValue ?? [:]
+        advertisedAddress = logon["advertised_address"]?.stringValue
         usesUTC =
             version.alwaysUsesUTC || hello["patch_bolt"]?.listValue?.contains("utc") ?? false
             // It takes and gives UTC without saying that it accepts the patch.
@@ -35,6 +38,9 @@ public struct BoltServer: Sendable, Hashable {
     /// Neo4j itself.
     public var isNeo4j: Bool { agent.hasPrefix("Neo4j/") && !isArcadeDB && !isMemgraph }
 
+    /// Neo4j, or one that says that it behaves like it.
+    var isCompatible: Bool { agent.hasPrefix("Neo4j/") }
+
     /// The numbers of the release in ``agent``, for instance `[5, 26, 31]` or `[2026, 9, 0]`; empty where it has none.
     public var release: [Int] {
         guard let slash = agent.firstIndex(of: "/") else { return [] }
@@ -44,6 +50,9 @@ public struct BoltServer: Sendable, Hashable {
 
     /// The server counts which kinds of transaction are used.
     var wantsTelemetry: Bool { version.hasTelemetry && hints["telemetry.enabled"] == true }
+
+    /// A transaction that this member cannot do is passed on to one that can.
+    var passesTransactionsOn: Bool { version >= BoltVersion(5, 8) && hints["ssr.enabled"] == true }
 
     /// The longest silence the server promises to keep while it owes an answer.
     public var receiveTimeout: Duration? {

@@ -35,7 +35,11 @@ final class TCPSocket {
     /// Negative once closed.
     private(set) var descriptor: Int32
 
-    private init(descriptor: Int32) { self.descriptor = descriptor }
+    /// Takes over a descriptor of a socket, which is closed here.
+    init(adopting descriptor: Int32) {
+        self.descriptor = descriptor
+        configure()
+    }
 
     deinit { close() }
 
@@ -126,8 +130,7 @@ final class TCPSocket {
     ) throws(ConnectFailure) -> TCPSocket {
         let descriptor = unsafe socket(address.ai_family, address.ai_socktype, address.ai_protocol)
         guard descriptor >= 0 else { throw .refused(errno) }
-        let connection = TCPSocket(descriptor: descriptor)
-        connection.configure()
+        let connection = TCPSocket(adopting: descriptor)
         if unsafe connectDescriptor(descriptor, address.ai_addr, address.ai_addrlen) == 0 { return connection }
         guard errno == EINPROGRESS || errno == EINTR else { throw .refused(errno) }
         let events = Poll.wait(descriptor: descriptor, for: .writable, wakeups: wakeups, deadline: deadline)

@@ -11,5 +11,15 @@ public struct BoltAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
+    /// Reads `host:port`; an IPv6 address stands in brackets, and the port may be missing.
+    public init?(_ text: String) {
+        guard let (host, port) = try? BoltConfiguration.hostAndPort(text[...]) else { return nil }
+        self.init(host: host, port: port)
+    }
+
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+extension BoltConfiguration {
+    var endpoint: BoltAddress { BoltAddress(host: host, port: port) }
 }

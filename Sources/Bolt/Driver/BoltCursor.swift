@@ -24,12 +24,13 @@ public actor BoltCursor {
     private let query: String
     private let parameters: [String: BoltValue]
     private let server: BoltServer?
-    private let onEnd: (@Sendable ([String: BoltValue]?) async -> Void)?
-    private let onFailure: (@Sendable (BoltError) async -> Void)?
+    private var onEnd: (@Sendable ([String: BoltValue]?) async -> Void)?
+    private var onFailure: (@Sendable (BoltError) async -> Void)?
 
     private var state = State.open
     private var records: ArraySlice<[BoltValue]> = []
     private var end: [String: BoltValue] = [:]
+    private var hadRecord = false
 
     init(
         _ link: BoltLink, _ stream: Int, keys: [String], query: String, parameters: [String: BoltValue],
@@ -58,11 +59,11 @@ public actor BoltCursor {
         return records.first
     }
 
-    /// Gives all records that are left.
+    /// Gives all records that are left, and asks for them at once, whatever the fetch size is.
     public func list() async throws(BoltError) -> [[BoltValue]] {
         var all: [[BoltValue]] = []
         while true {
-            try await fill()
+            try await fill(all: true)
             if records.isEmpty { return all }
             all += records
             records = []
@@ -83,6 +84,17 @@ public actor BoltCursor {
         return first
     }
 
+    /// Gives the only record that is left, nil where there is none.
+    ///
+    /// - Returns: Of several the first, and that there were others, which are thrown away: then the query may not be the
+    ///   one that was meant.
+    public func singleOrNone() async throws(BoltError) -> (record: [BoltValue]?, hadOthers: Bool) {
+        let first = try await next()
+        let hadOthers = try await next() != nil
+        if hadOthers { _ = try await list() }
+        return (first, hadOthers)
+    }
+
     /// Throws away the records that are left and gives what the server says at the end.
     public func consume() async throws(BoltError) -> BoltSummary {
         switch state {
@@ -94,15 +106,19 @@ public actor BoltCursor {
             state = .closed(.consumed)
         case .open: try await discard(.consumed)
         }
-        return BoltSummary(query: query, parameters: parameters, metadata: end, server: server)
+        return try BoltSummary(
+            query: query, parameters: parameters, metadata: end, server: server, hadKeys: !keys.isEmpty,
+            hadRecord: hadRecord)
     }
 
     private func discard(_ ending: Ending) async throws(BoltError) {
         records = []
         do throws(BoltError) {
-            end = try await link.discard(stream)
+            let batch = try await link.discard(stream)
+            end = batch.end ?? [:]
+            hadRecord = hadRecord || batch.hadRecord
             state = .closed(ending)
-            await onEnd?(end)
+            await tellEnd(end)
         } catch {
             await failed(error)
             throw error
@@ -110,7 +126,7 @@ public actor BoltCursor {
     }
 
     /// Has records to give, unless there are none left.
-    private func fill() async throws(BoltError) {
+    private func fill(all: Bool = false) async throws(BoltError) {
         switch state {
         case .failed(let error): throw error
         case .closed(let ending): throw ending.error
@@ -119,8 +135,9 @@ public actor BoltCursor {
         }
         while records.isEmpty, case .open = state {
             do throws(BoltError) {
-                let batch = try await link.fetch(stream)
+                let batch = try await link.fetch(stream, all: all)
                 records = batch.records[...]
+                hadRecord = hadRecord || batch.hadRecord
                 if let end = batch.end { await finish(end) }
             } catch {
                 await failed(error)
@@ -132,13 +149,25 @@ public actor BoltCursor {
     private func finish(_ end: [String: BoltValue]) async {
         self.end = end
         state = .ended
-        await onEnd?(end)
+        await tellEnd(end)
     }
 
     private func failed(_ error: BoltError) async {
         state = .failed(error)
         await onFailure?(error)
-        await onEnd?(nil)
+        await tellEnd(nil)
+    }
+
+    /// Tells whom it concerns that nothing more will come, and lets go of them: they hold this result.
+    private func tellEnd(_ end: [String: BoltValue]?) async {
+        let tell = onEnd
+        forgetOthers()
+        await tell?(end)
+    }
+
+    private func forgetOthers() {
+        onEnd = nil
+        onFailure = nil
     }
 
     /// Reads what is left into memory, because the connection is needed.
@@ -150,6 +179,7 @@ public actor BoltCursor {
                 let batch = try await link.fetch(stream)
                 all += batch.records
                 records = all
+                hadRecord = hadRecord || batch.hadRecord
                 if let end = batch.end { await finish(end) }
             }
         } catch { await failed(error) }
@@ -158,6 +188,7 @@ public actor BoltCursor {
     /// Ends it with its transaction or session.
     func end(_ ending: Ending) async {
         switch (state, ending) {
+        case (.closed(.consumed), .outOfScope): state = .closed(ending)
         case (.closed, _), (.failed, _): return
         case (.ended, .failed): return
         case (.open, .sessionClosed):
@@ -165,6 +196,7 @@ public actor BoltCursor {
         default:
             records = []
             state = .closed(ending)
+            forgetOthers()
         }
     }
 }

@@ -12,6 +12,16 @@ actor BoltLink {
         var records: [[BoltValue]]
         /// What came with the end of the records; nil where there are more.
         var end: [String: BoltValue]?
+        /// The stream had a record, now or before.
+        var hadRecord: Bool
+    }
+
+    /// As whom the connection is logged in.
+    struct Login: Sendable {
+        let auth: BoltAuth
+        let manager: any BoltAuthManager
+        /// Of the times that the server has declared all logins void, those before this one.
+        let count: Int
     }
 
     private struct Stream {
@@ -22,22 +32,33 @@ actor BoltLink {
         var end: [String: BoltValue]?
         var fetchSize: Int64
         var isPulling = true
+        var hadRecord = false
         var failure: BoltError?
         /// When the first record was there, which is said before it comes.
         var firstAfter: BoltValue?
 
         var isOver: Bool { end != nil || failure != nil }
+
+        /// - Returns: False, with nothing added, where the record has another size than the columns ask for.
+        mutating func add(_ record: [BoltValue]) -> Bool {
+            guard fields.isEmpty || fields.count == record.count else { return false }
+            records.append(record)
+            hadRecord = true
+            return true
+        }
     }
 
     private enum Expected {
         case nothing
+        case login
+        case telemetry
         case run(Int)
         case records(Int)
         case value
     }
 
     nonisolated let address: BoltAddress
-    nonisolated let created = MonotonicTime.now
+    nonisolated let created: MonotonicTime
     private nonisolated let executor: ThreadExecutor
     /// Woken when the task that waits is cancelled.
     private nonisolated let interrupt = Wakeup()
@@ -48,16 +69,34 @@ actor BoltLink {
     private var expected: [Expected] = []
     private var lastRun: Int?
     private var isInTransaction = false
+    private var usesUTC = true
     /// What the last answer that is a value held, such as a commit's.
     private var value: [String: BoltValue] = [:]
     private var lastFailure: BoltError?
-    private(set) var auth: BoltAuth
+    private(set) var login: Login
+    /// The server refused the credentials; it may do nothing more for this connection.
+    private var isLoginRefused = false
+    /// To be told to whom it concerns.
+    private var refusal: BoltFailure?
+    private let onRefusal: @Sendable (BoltFailure) async -> Void
+    /// It was used before, and may have died unnoticed since.
+    private(set) var wasReleased = false
+    /// The database that the server took for the transaction, where it says so; from Bolt 5.8.
+    private(set) var database: String?
+    /// Told of what failed before the session is; gives the error that the session gets.
+    private var watcher: (@Sendable (BoltError) async -> BoltError)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    init(_ address: BoltAddress, auth: BoltAuth) {
+    /// - Parameter onRefusal: Hears each failure of the kind that the auth manager hears.
+    init(
+        _ address: BoltAddress, created: MonotonicTime, login: Login,
+        onRefusal: @escaping @Sendable (BoltFailure) async -> Void
+    ) {
         self.address = address
-        self.auth = auth
+        self.created = created
+        self.login = login
+        self.onRefusal = onRefusal
         executor = ThreadExecutor(name: "bolt \(address.port)")
     }
 
@@ -65,11 +104,25 @@ actor BoltLink {
 
     // MARK: Life
 
-    func connect(_ configuration: BoltConfiguration) async throws(BoltError) -> BoltServer {
+    /// Connects within the configuration's limit, and has all done by the deadline.
+    func connect(_ configuration: BoltConfiguration, deadline: MonotonicTime) async throws(BoltError) -> BoltServer {
         try await uninterrupted { () throws(BoltError) in
-            let channel = try BoltChannel(configuration, wakeups: [interrupt])
+            let channel: BoltChannel
+            do throws(BoltError) {
+                channel = try BoltChannel(
+                    configuration, wakeups: [interrupt], limit: .milliseconds(deadline.millisecondsFromNow))
+            } catch {
+                if error.isSecurityFailure { refusal = error.failure }
+                throw error
+            }
+            guard channel.server.isCompatible else {
+                throw BoltError(
+                    .connect, "the server names itself '\(channel.server.agent)', which is not known to be compatible",
+                    server: address.description)
+            }
             channel.interrupts = [interrupt]
             self.channel = channel
+            usesUTC = channel.server.usesUTC
             return channel.server
         }
     }
@@ -82,9 +135,21 @@ actor BoltLink {
         channel = nil
     }
 
+    /// Has what fails from now on told to `watcher` first, until the connection is given back.
+    func watch(_ watcher: @escaping @Sendable (BoltError) async -> BoltError) { self.watcher = watcher }
+
     /// Leaves the connection as new: no transaction, no stream, no failure.
     func release() {
+        watcher = nil
+        database = nil
+        wasReleased = true
+        settle()
+    }
+
+    private func settle() {
         guard let channel, channel.isOpen else { return }
+        // Nobody knows as whom it would go on.
+        if isLoginRefused || expected.contains(where: isLogin) { return channel.close() }
         channel.interrupts = []
         do throws(BoltError) {
             if channel.isFailed || isInTransaction || channel.pendingResponses > 0 || streams.contains(where: isOpen) {
@@ -100,19 +165,41 @@ actor BoltLink {
 
     private func isOpen(_ stream: (key: Int, value: Stream)) -> Bool { !stream.value.isOver }
 
+    private func isLogin(_ expected: Expected) -> Bool { if case .login = expected { true } else { false } }
+
     /// Asks the server for a sign of life.
-    func checkLiveness() throws(BoltError) {
+    ///
+    /// - Throws: Where it gives none before the deadline; the connection is then of no use.
+    func checkLiveness(deadline: MonotonicTime) throws(BoltError) {
         interrupt.drain()
-        try open().recover()
+        let channel = try open()
+        channel.reset()
+        try channel.flush(deadline: deadline)
+        while channel.pendingResponses > 0 { _ = try channel.receive(deadline: deadline) }
+    }
+
+    /// Goes on for a session with this login, where nothing has to be said for it: only who hears of refusals may change.
+    ///
+    /// - Returns: False where the connection is logged in as somebody else, or no longer.
+    func adopt(_ new: Login) -> Bool {
+        guard new.auth == login.auth && new.count == login.count else { return false }
+        login = new
+        return true
     }
 
     /// Goes on as somebody else.
-    func logOn(again auth: BoltAuth) throws(BoltError) {
-        guard auth != self.auth else { return }
-        let channel = try open()
-        channel.logOn(again: auth)
-        expected += [.nothing, .nothing]
-        self.auth = auth
+    ///
+    /// - Parameter waits: Whether for the answer; else it comes with that to the next request.
+    func logOn(again login: Login, waits: Bool) async throws(BoltError) {
+        try await uninterrupted { () throws(BoltError) in
+            let channel = try open()
+            channel.logOn(again: login.auth)
+            expected += [.nothing, .login]
+            self.login = login
+            guard waits else { return }
+            try channel.flush()
+            try receiveAll()
+        }
     }
 
     /// Calls `body`; a cancellation of the task ends what it waits for, and what the server does for it.
@@ -122,14 +209,32 @@ actor BoltLink {
         interrupt.drain()
         let outcome = await withTaskCancellationHandler {
             () -> Swift.Result<Result, BoltError> in
+            // Naming the actor makes the closure the actor's: it would run, and block, on the cooperative pool.
+            assertIsolated()
             do throws(BoltError) { return .success(try body()) } catch { return .failure(error) }
         } onCancel: {
             interrupt.wake()
         }
-        guard case .failure(let error) = outcome, error.kind == .woken else { return try outcome.get() }
-        interrupt.drain()
-        release()
-        throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        let isAnswered = await tellRefusal()
+        switch outcome {
+        case .success(let result): return result
+        case .failure(var error):
+            guard error.kind == .woken else {
+                if error.isSecurityFailure { error.isAnsweredByAuthManager = isAnswered }
+                throw await watcher?(error) ?? error
+            }
+            interrupt.drain()
+            settle()
+            throw BoltError(.cancelled, "the task was cancelled", server: address.description)
+        }
+    }
+
+    /// - Returns: Whether the work may succeed when it is done again.
+    private func tellRefusal() async -> Bool {
+        guard let failure = refusal else { return false }
+        refusal = nil
+        await onRefusal(failure)
+        return await login.manager.handle(failure, of: login.auth)
     }
 
     private func open() throws(BoltError) -> BoltChannel {
@@ -172,10 +277,14 @@ actor BoltLink {
         expected.contains { if case .run(stream) = $0 { true } else { false } }
     }
 
+    /// What was last said about the kind of transaction has arrived.
+    private(set) var isTelemetryTaken = false
+
     private func count(_ telemetry: Int64?, _ channel: BoltChannel) {
+        isTelemetryTaken = false
         guard let telemetry, channel.server.wantsTelemetry else { return }
         channel.telemetry(telemetry)
-        expected.append(.nothing)
+        expected.append(.telemetry)
     }
 
     /// - Parameter waits: Whether for the answer; else it is received together with the next one.
@@ -209,34 +318,50 @@ actor BoltLink {
     }
 
     /// Gives the next records of a stream, and waits for them.
-    func fetch(_ stream: Int) async throws(BoltError) -> Batch {
+    ///
+    /// - Parameter all: Asks for all that are left, where it has to ask.
+    func fetch(_ stream: Int, all: Bool = false) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
-            try pullMore(stream)
-            while var found = streams[stream] {
-                if !found.records.isEmpty && !found.isPulling {
-                    let batch = Batch(records: found.records, end: found.end)
-                    found.records = []
-                    streams[stream] = found
-                    return batch
-                }
-                if let failure = found.failure { throw failure }
-                if let end = found.end { return Batch(records: [], end: end) }
-                do throws(BoltError) { try receive() } catch {
-                    if error.kind == .woken { throw error }
-                    fail(stream, error)
-                }
+            repeat {
+                try pullMore(stream, all: all)
+                try receiveRecords(stream)
+            } while hasNothingYet(stream)
+            guard var found = streams[stream] else {
+                throw BoltError(.resultEnded, "the result's transaction or session has ended", server: nil)
             }
-            throw BoltError(.resultEnded, "the result's transaction or session has ended", server: nil)
+            if found.records.isEmpty, let failure = found.failure { throw failure }
+            let batch = Batch(records: found.records, end: found.end, hadRecord: found.hadRecord)
+            found.records = []
+            streams[stream] = found
+            return batch
         }
     }
 
+    /// Neither records nor an end have come; more may be asked for.
+    private func hasNothingYet(_ stream: Int) -> Bool {
+        guard let found = streams[stream] else { return false }
+        return found.records.isEmpty && !found.isOver
+    }
+
     /// Throws the rest of a stream away and gives what came with its end.
-    func discard(_ stream: Int) async throws(BoltError) -> [String: BoltValue] {
+    func discard(_ stream: Int) async throws(BoltError) -> Batch {
         try await uninterrupted { () throws(BoltError) in
             try giveUp(stream)
-            guard let found = streams[stream] else { return [:] }
+            guard let found = streams[stream] else { return Batch(records: [], end: [:], hadRecord: false) }
             if let failure = found.failure { throw failure }
-            return found.end ?? [:]
+            return Batch(records: [], end: found.end ?? [:], hadRecord: found.hadRecord)
+        }
+    }
+
+    /// Receives what was asked for, up to the answer that ends it.
+    ///
+    /// Nobody holds the stream meanwhile: adding a record would then copy all that came before it.
+    private func receiveRecords(_ stream: Int) throws(BoltError) {
+        while streams[stream]?.isPulling == true {
+            do throws(BoltError) { try receive() } catch {
+                if error.kind == .woken { throw error }
+                fail(stream, error)
+            }
         }
     }
 
@@ -256,10 +381,10 @@ actor BoltLink {
         streams[stream]?.records = []
     }
 
-    private func pullMore(_ stream: Int) throws(BoltError) {
+    private func pullMore(_ stream: Int, all: Bool) throws(BoltError) {
         guard let found = streams[stream], !found.isOver, !found.isPulling, found.records.isEmpty else { return }
         let channel = try open()
-        channel.pull(found.fetchSize, query: stream == lastRun ? nil : found.query)
+        channel.pull(all ? -1 : found.fetchSize, query: stream == lastRun ? nil : found.query)
         expected.append(.records(stream))
         streams[stream]?.isPulling = true
         try channel.flush()
@@ -307,16 +432,17 @@ actor BoltLink {
         switch answer {
         case .record(let values):
             guard case .records(let stream) = next else { return }
-            if let found = streams[stream], found.fields.count != values.count, !found.fields.isEmpty {
+            if streams[stream]?.add(usesUTC ? values : values.map(\.withUTCTimes)) == false {
                 throw BoltError(
                     .protocolViolation, "the server sent a record of another size", server: address.description)
             }
-            streams[stream]?.records.append(values)
             return
         case .success(let metadata): succeed(next, metadata)
         case .failure(let failure):
             let error = BoltError(failure, server: address.description)
             lastFailure = error
+            if error.isSecurityFailure { refusal = failure }
+            if case .login = next { isLoginRefused = true }
             failAll(error)
         case .ignored: break
         }
@@ -325,9 +451,13 @@ actor BoltLink {
 
     private func succeed(_ request: Expected, _ metadata: [String: BoltValue]) {
         switch request {
-        case .nothing: break
-        case .value: value = metadata
+        case .nothing, .login: break
+        case .telemetry: isTelemetryTaken = true
+        case .value:
+            value = metadata
+            database = database ?? metadata["db"]?.stringValue
         case .run(let stream):
+            database = database ?? metadata["db"]?.stringValue
             streams[stream]?.fields = metadata["fields"]?.listValue?.compactMap(\.stringValue) ?? []
             streams[stream]?.query = metadata["qid"]?.integerValue
             streams[stream]?.firstAfter = metadata["t_first"]

@@ -20,30 +20,50 @@ actor BoltPool {
     private var inUse: [BoltAddress: Int] = [:]
     private var waiters: [BoltAddress: [Waiter]] = [:]
     private var waiterCount = 0
+    /// Whether the server passes transactions on.
+    private var passesOn: [BoltAddress: Bool] = [:]
     private var isClosed = false
+    /// How often a server has declared the credentials of all connections void.
+    private var logins: [BoltAddress: Int] = [:]
+    /// What the provider of client certificates gave last.
+    private var certificate: BoltTLS.ClientCertificate?
 
     init(_ settings: BoltDriverSettings) { self.settings = settings }
 
-    /// For a choice among servers: the one with the fewest is the least loaded.
-    func connectionsInUse(_ address: BoltAddress) -> Int { inUse[address] ?? 0 }
+    /// Those handed out, for a choice among servers.
+    func connectionsInUse(_ addresses: [BoltAddress]) -> [BoltAddress: Int] {
+        inUse.filter { addresses.contains($0.key) }
+    }
 
-    func idleConnections(_ address: BoltAddress) -> Int { idle[address]?.count ?? 0 }
+    func connectionCount(_ address: BoltAddress) -> (inUse: Int, idle: Int) {
+        (inUse[address] ?? 0, idle[address]?.count ?? 0)
+    }
+
+    /// Every server, as far as it was connected to, passes transactions on to the one that can do them.
+    var isRoutedByServers: Bool { !passesOn.isEmpty && passesOn.values.allSatisfy(\.self) }
 
     /// Gives a connection, one that is there or a new one, and waits where there are too many.
     func acquire(
-        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime, checksLiveness: Bool = false
+        _ address: BoltAddress, login: BoltLogin, checksLiveness: Bool = false
     ) async throws(BoltError) -> BoltLink {
+        let deadline = MonotonicTime.after(settings.acquisitionTimeout)
         while true {
-            guard !isClosed else { throw BoltError(.closed, "the driver was closed", server: address.description) }
+            guard !isClosed else { throw BoltError(.usage, "the driver was closed", server: address.description) }
             if let found = idle[address]?.popLast() {
                 inUse[address, default: 0] += 1
-                if await isGood(found, auth: auth, checksLiveness: checksLiveness) { return found.link }
+                do throws(BoltError) {
+                    let isGood = await isGood(found, deadline: deadline, checksLiveness: checksLiveness)
+                    if isGood, try await logOn(found.link, login) { return found.link }
+                } catch {
+                    await release(found.link)
+                    throw error
+                }
                 await found.link.close()
                 free(address)
             } else if inUse[address, default: 0] < settings.connectionsMax {
                 inUse[address, default: 0] += 1
                 do throws(BoltError) {
-                    return try await connect(address, auth: auth, deadline: deadline)
+                    return try await connect(address, login: login, deadline: deadline)
                 } catch {
                     free(address)
                     throw error
@@ -59,39 +79,100 @@ actor BoltPool {
     }
 
     private func connect(
-        _ address: BoltAddress, auth: BoltAuth, deadline: MonotonicTime
+        _ address: BoltAddress, login: BoltLogin, deadline: MonotonicTime
     ) async throws(BoltError) -> BoltLink {
         var configuration = settings.connection
         configuration.host = address.host
         configuration.port = address.port
+        try await takeClientCertificate(for: &configuration)
+        let auth = try await login.credentials()
         configuration.auth = auth
-        configuration.connectTimeout = min(configuration.connectTimeout, max(deadline - .now, .milliseconds(1)))
-        let link = BoltLink(address, auth: auth)
-        _ = try await link.connect(configuration)
+        if configuration.routing != nil { configuration.routingContext = settings.connection.contextAsRouter }
+        let link = BoltLink(
+            address, created: settings.clock.now,
+            login: .init(auth: auth, manager: login.manager, count: loginCount(address)),
+            onRefusal: { [weak self] failure in await self?.refused(failure, at: address) })
+        do throws(BoltError) {
+            let server = try await connect(link, configuration, deadline: deadline)
+            if login.isSessions { try requireUserSwitching(server) }
+            passesOn[address] = server.passesTransactionsOn
+        } catch {
+            await link.close()
+            throw error
+        }
         return link
     }
 
-    private func isGood(_ found: Idle, auth: BoltAuth, checksLiveness: Bool) async -> Bool {
-        guard await found.link.isUsable, MonotonicTime.now - found.link.created < settings.connectionLifetimeMax
-        else { return false }
-        do throws(BoltError) {
-            let idleTime = MonotonicTime.now - found.since
-            if checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false {
-                try await found.link.checkLiveness()
+    /// Tries each address that the host's name stands for.
+    private func connect(
+        _ link: BoltLink, _ configuration: BoltConfiguration, deadline: MonotonicTime
+    ) async throws(BoltError) -> BoltServer {
+        var configuration = configuration
+        var addresses = await settings.lookUp?(configuration.host) ?? []
+        while addresses.count > 1 {
+            configuration.dialedHost = addresses.removeFirst()
+            do throws(BoltError) { return try await link.connect(configuration, deadline: deadline) } catch {
+                guard error.isConnectionLoss else { throw error }
             }
-            guard await found.link.auth != auth else { return true }
-            guard await found.link.server?.version.hasLogon == true else { return false }
-            try await found.link.logOn(again: auth)
+        }
+        configuration.dialedHost = addresses.first
+        return try await link.connect(configuration, deadline: deadline)
+    }
+
+    private func takeClientCertificate(for configuration: inout BoltConfiguration) async throws(BoltError) {
+        guard let provider = settings.clientCertificateProvider else { return }
+        do {
+            if let new = try await provider() { certificate = new }
+        } catch { throw BoltError(callback: "no client certificate was given", error) }
+        configuration.tls?.clientCertificate = certificate
+    }
+
+    private func isGood(_ found: Idle, deadline: MonotonicTime, checksLiveness: Bool) async -> Bool {
+        guard await found.link.isUsable, settings.clock.now - found.link.created < settings.connectionLifetimeMax
+        else { return false }
+        let idleTime = settings.clock.now - found.since
+        guard checksLiveness || settings.livenessCheckAfter.map({ idleTime >= $0 }) ?? false else { return true }
+        do throws(BoltError) {
+            try await found.link.checkLiveness(deadline: deadline)
             return true
         } catch { return false }
+    }
+
+    /// Sees that a connection has the credentials it is to have.
+    ///
+    /// - Returns: False where it cannot get them, and is of no use.
+    private func logOn(_ link: BoltLink, _ login: BoltLogin) async throws(BoltError) -> Bool {
+        guard let server = await link.server else { return false }
+        if login.isSessions { try requireUserSwitching(server) }
+        let new = BoltLink.Login(
+            auth: try await login.credentials(), manager: login.manager, count: loginCount(link.address))
+        if await link.adopt(new), !login.isForced { return true }
+        guard server.version.hasLogon else { return false }
+        try await link.logOn(again: new, waits: login.isForced)
+        return true
+    }
+
+    private func requireUserSwitching(_ server: BoltServer) throws(BoltError) {
+        guard !server.version.hasLogon else { return }
+        throw BoltError(
+            .configuration,
+            "user switching is not supported in Bolt \(server.version): credentials of a session need 5.1 (Neo4j 5.5)",
+            server: server.address)
+    }
+
+    private func loginCount(_ address: BoltAddress) -> Int { logins[address] ?? 0 }
+
+    /// A server said that it does not take credentials, or not for what was asked.
+    private func refused(_ failure: BoltFailure, at address: BoltAddress) {
+        if failure.code == "Neo.ClientError.Security.AuthorizationExpired" { logins[address, default: 0] += 1 }
     }
 
     /// Takes a connection back.
     func release(_ link: BoltLink) async {
         await link.release()
-        let isGood = await link.isUsable && MonotonicTime.now - link.created < settings.connectionLifetimeMax
+        let isGood = await link.isUsable && settings.clock.now - link.created < settings.connectionLifetimeMax
         if isGood && !isClosed {
-            idle[link.address, default: []].append(Idle(link: link, since: .now))
+            idle[link.address, default: []].append(Idle(link: link, since: settings.clock.now))
         } else {
             await link.close()
         }
@@ -100,9 +181,11 @@ actor BoltPool {
 
     private func free(_ address: BoltAddress) {
         inUse[address, default: 1] -= 1
-        guard var waiting = waiters[address], !waiting.isEmpty else { return }
+        // Members come and go; nothing is kept of those that are not used.
+        if inUse[address] == 0 { inUse[address] = nil }
+        guard var waiting = waiters[address] else { return }
         waiting.removeFirst().continuation.resume(returning: true)
-        waiters[address] = waiting
+        waiters[address] = waiting.isEmpty ? nil : waiting
     }
 
     /// - Returns: False when the deadline passed, or the task was cancelled.
@@ -129,6 +212,19 @@ actor BoltPool {
     private func giveUp(_ number: Int, _ address: BoltAddress) {
         guard let index = waiters[address]?.firstIndex(where: { $0.number == number }) else { return }
         waiters[address]?.remove(at: index).continuation.resume(returning: false)
+        if waiters[address]?.isEmpty == true { waiters[address] = nil }
+    }
+
+    /// Closes the idle connections to a server that was lost.
+    func closeIdle(_ address: BoltAddress) async {
+        let links = idle.removeValue(forKey: address) ?? []
+        for idle in links { await idle.link.close() }
+    }
+
+    /// Closes the idle connections to servers that are none of these.
+    func closeIdle(except addresses: Set<BoltAddress>) async {
+        passesOn = passesOn.filter { addresses.contains($0.key) }
+        for address in idle.keys where !addresses.contains(address) { await closeIdle(address) }
     }
 
     /// Closes what is idle, and each connection in use when it comes back.

@@ -7,6 +7,26 @@ public struct BoltSummary: Sendable {
     /// All of it as it came: `stats`, `plan`, `profile`, `notifications`, `statuses`...
     public let metadata: [String: BoltValue]
     public let server: BoltServer?
+    private let hadKeys: Bool
+    private let hadRecord: Bool
+
+    /// - Throws: Of kind protocolViolation where the server names a type of query that there is not.
+    init(
+        query: String, parameters: [String: BoltValue], metadata: [String: BoltValue], server: BoltServer?,
+        hadKeys: Bool, hadRecord: Bool
+    ) throws(BoltError) {
+        if let type = metadata["type"]?.stringValue, !["r", "w", "rw", "s"].contains(type) {
+            throw BoltError(
+                .protocolViolation, "the server says that the query is of the type '\(type)', which is not known",
+                server: server?.address)
+        }
+        self.query = query
+        self.parameters = parameters
+        self.metadata = metadata
+        self.server = server
+        self.hadKeys = hadKeys
+        self.hadRecord = hadRecord
+    }
 
     /// What was written; a counter that is missing is zero.
     public var counters: [String: Int64] { metadata["stats"]?.mapValue?.compactMapValues(\.integerValue) ?? [:] }
@@ -16,11 +36,24 @@ public struct BoltSummary: Sendable {
 
     public var database: String? { metadata["db"]?.stringValue }
 
-    /// Until Bolt 5.4.
-    public var notifications: [BoltValue]? { metadata["notifications"]?.listValue }
+    /// The server's hints about the query. Nil where it said nothing about hints, as it does before Bolt 5.6 when there
+    /// are none.
+    public var notifications: [BoltNotification]? {
+        if let given = metadata["notifications"]?.listValue { return given.map { BoltNotification($0) } }
+        if let given = metadata["statuses"]?.listValue { return given.compactMap { BoltNotification(status: $0) } }
+        return server?.version.hasStatuses == true ? [] : nil
+    }
 
-    /// From Bolt 5.6: GQLSTATUS objects, notifications among them.
-    public var statuses: [BoltValue]? { metadata["statuses"]?.listValue }
+    /// How the query went, hints included; at least one.
+    public var statuses: [BoltStatus] {
+        if let given = metadata["statuses"]?.listValue { return given.map { BoltStatus($0) } }
+        let notifications = metadata["notifications"]?.listValue ?? []
+        let outcome: BoltStatus = hadRecord ? .success : hadKeys ? .noData : .omittedResult
+        let all = notifications.map { BoltStatus(notification: $0) } + [outcome]
+        return all.enumerated()
+            .sorted { ($0.element.precedence, $0.offset) < ($1.element.precedence, $1.offset) }
+            .map(\.element)
+    }
 
     public var plan: BoltValue? { metadata["plan"] }
     public var profile: BoltValue? { metadata["profile"] }

@@ -12,7 +12,7 @@ public actor BoltTransaction {
     private let link: BoltLink
     private let fetchSize: Int64
     private let server: BoltServer?
-    private let onEnd: @Sendable ([String: BoltValue]?) async -> Void
+    private var onEnd: (@Sendable ([String: BoltValue]?) async -> Void)?
     private var state = State.open
     private var cursors: [BoltCursor] = []
 
@@ -113,6 +113,9 @@ public actor BoltTransaction {
                 await cursor.end(.outOfScope)
             }
         }
-        await onEnd(end)
+        // The session, which holds this transaction, is let go of.
+        let tell = onEnd
+        onEnd = nil
+        await tell?(end)
     }
 }

@@ -30,6 +30,9 @@ public struct BoltVersion: Sendable, Hashable, Comparable, CustomStringConvertib
     /// What used to be categories of notifications are classifications.
     var namesClassifications: Bool { self >= BoltVersion(5, 5) }
 
+    /// What a query's end says about it are GQLSTATUS objects.
+    var hasStatuses: Bool { self >= BoltVersion(5, 5) }
+
     /// `HELLO` says what program this is, apart from the user agent.
     var hasBoltAgent: Bool { self >= BoltVersion(5, 3) }
 

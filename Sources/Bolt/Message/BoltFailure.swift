@@ -23,6 +23,22 @@ public struct BoltFailure: Sendable, Hashable {
     /// From Bolt 5.7; empty where the server named none.
     public let causes: [Cause]
 
+    /// What a failure without a GQLSTATUS has instead: "unexpected error".
+    static let unknownStatus = "50N42"
+
+    /// The failure as GQL names it. Before Bolt 5.7 the status is `50N42`, which says only that it is an error.
+    public var gqlCause: Cause {
+        guard let gqlStatus else {
+            return Cause(
+                gqlStatus: Self.unknownStatus,
+                description: "error: general processing exception - unexpected error. \(message)", message: message,
+                diagnosticRecord: BoltStatus.diagnosticRecord(nil))
+        }
+        return Cause(
+            gqlStatus: gqlStatus, description: gqlDescription ?? "", message: message,
+            diagnosticRecord: diagnosticRecord)
+    }
+
     /// Whether the same work may succeed when it is done again.
     public var isTransient: Bool { BoltFailure.isTransient(code: code) }
 
@@ -47,25 +63,18 @@ public struct BoltFailure: Sendable, Hashable {
         message = metadata["message"]?.stringValue ?? "the server gave no message"
         gqlStatus = metadata["gql_status"]?.stringValue
         gqlDescription = metadata["description"]?.stringValue
-        diagnosticRecord = gqlStatus == nil ? [:] : Self.diagnosticRecord(metadata)
+        diagnosticRecord = gqlStatus == nil ? [:] : BoltStatus.diagnosticRecord(metadata["diagnostic_record"])
         var causes: [Cause] = []
         var next = metadata["cause"]?.mapValue
         while let cause = next, causes.count < Self.causesMax {
             causes.append(
                 Cause(
-                    gqlStatus: cause["gql_status"]?.stringValue ?? "50N42",
+                    gqlStatus: cause["gql_status"]?.stringValue ?? Self.unknownStatus,
                     description: cause["description"]?.stringValue ?? "",
                     message: cause["message"]?.stringValue ?? "",
-                    diagnosticRecord: Self.diagnosticRecord(cause)))
+                    diagnosticRecord: BoltStatus.diagnosticRecord(cause["diagnostic_record"])))
             next = cause["cause"]?.mapValue
         }
         self.causes = causes
-    }
-
-    /// A diagnostic record as the server means it: what it leaves out has a default.
-    private static func diagnosticRecord(_ metadata: [String: BoltValue]) -> [String: BoltValue] {
-        let defaults: [String: BoltValue] = ["OPERATION": "", "OPERATION_CODE": "0", "CURRENT_SCHEMA": "/"]
-        guard let given = metadata["diagnostic_record"]?.mapValue else { return defaults }
-        return defaults.merging(given) { _, given in given }
     }
 }

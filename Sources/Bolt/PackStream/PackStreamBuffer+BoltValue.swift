@@ -31,6 +31,7 @@ extension PackStreamBuffer {
             put(0xE0 as UInt8)
             put(high.bigEndian)
             put(low.bigEndian)
+        case .unsupported(let type): append(type)
         case .structure(let tag, let fields):
             appendStructureHeader(tag: tag, fields: fields.count)
             for field in fields { append(field) }
@@ -128,5 +129,13 @@ extension PackStreamBuffer {
         append(list: path.nodes.map { .node($0) })
         append(list: path.relationships.map { .relationship($0) })
         append(list: path.indices.map { .integer($0) })
+    }
+
+    private mutating func append(_ type: BoltUnsupportedType) {
+        appendStructureHeader(tag: StructureTag.unsupported, fields: 4)
+        append(type.name)
+        append(Int64(type.minimumVersion.major))
+        append(Int64(type.minimumVersion.minor))
+        append(type.message.map { ["message": .string($0)] } ?? [:])
     }
 }

@@ -83,13 +83,14 @@ extension PackStreamReader {
     }
 }
 
-/// Nodes, relationships and paths; nil where the fields are not what these have.
+/// Nodes, relationships, paths and unsupported values; nil where the fields are not what these have.
 private func graphValue(tag: UInt8, fields: [BoltValue]) -> BoltValue? {
     switch tag {
     case StructureTag.node: node(fields).map { .node($0) }
     case StructureTag.relationship: relationship(fields).map { .relationship($0) }
     case StructureTag.unboundRelationship: unboundRelationship(fields).map { .relationship($0) }
     case StructureTag.path: path(fields).map { .path($0) }
+    case StructureTag.unsupported: unsupported(fields).map { .unsupported($0) }
     default: nil
     }
 }
@@ -135,6 +136,15 @@ private func path(_ fields: [BoltValue]) -> BoltPath? {
         let indices = fields[2].listValue.flatMap({ all($0, \.integerValue) })
     else { return nil }
     return BoltPath(nodes: nodes, relationships: relationships, indices: indices)
+}
+
+private func unsupported(_ fields: [BoltValue]) -> BoltUnsupportedType? {
+    guard fields.count == 4, let name = fields[0].stringValue,
+        let major = fields[1].integerValue.flatMap({ UInt8(exactly: $0) }),
+        let minor = fields[2].integerValue.flatMap({ UInt8(exactly: $0) }), let extra = fields[3].mapValue
+    else { return nil }
+    return BoltUnsupportedType(
+        name: name, minimumVersion: BoltVersion(major, minor), message: extra["message"]?.stringValue)
 }
 
 /// Every value taken as one type; nil when one of them is of another.

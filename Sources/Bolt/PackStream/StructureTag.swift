@@ -18,9 +18,10 @@
 /// | `45` | duration | months, days, seconds, nanoseconds |
 /// | `58` `59` | point of 2, of 3 dimensions | SRID, x, y, z |
 /// | `56` | vector | type marker as bytes, data as bytes |
+/// | `3F` | value of an unsupported type | name, major, minor version that has it, map with `message` or without |
 ///
-/// The legacy date-time with a zone (`66`) stays a plain structure: its local seconds are ambiguous where clocks are
-/// set back, and turning them into UTC needs a zone database.
+/// The legacy date-time with a zone (`66`) stays a plain structure here: its local seconds are ambiguous where clocks are
+/// set back, and turning them into UTC needs a zone database, which the driver asks (`withUTCTimes`).
 enum StructureTag {
     static let node: UInt8 = 0x4E
     static let relationship: UInt8 = 0x52
@@ -33,6 +34,8 @@ enum StructureTag {
     static let dateTime: UInt8 = 0x49
     static let dateTimeZone: UInt8 = 0x69
     static let legacyDateTime: UInt8 = 0x46
+    static let legacyDateTimeZone: UInt8 = 0x66
+    static let unsupported: UInt8 = 0x3F
     static let duration: UInt8 = 0x45
     static let point2D: UInt8 = 0x58
     static let point3D: UInt8 = 0x59

@@ -53,11 +53,12 @@ enum Wire {
 }
 
 extension Wire {
-    /// Connects, and encrypts the connection where the settings ask for it.
+    /// Connects within ``BoltConfiguration/connectTimeout``, and encrypts the connection where the settings ask for it.
     static func connect(
         _ configuration: BoltConfiguration, deadline: MonotonicTime, wakeups: [Wakeup]
     ) throws(BoltError) -> Wire {
-        let socket = try TCPSocket.connect(configuration, deadline: deadline, wakeups: wakeups)
+        let socket = try TCPSocket.connect(
+            configuration, deadline: min(deadline, .after(configuration.connectTimeout)), wakeups: wakeups)
         guard let settings = configuration.tls else { return .plain(socket) }
         let address = configuration.address
         let stream: TLSStream
@@ -73,8 +74,7 @@ extension Wire {
             let ready = Poll.wait(descriptor: stream.descriptor, for: events, wakeups: wakeups, deadline: deadline)
             if !ready.isDisjoint(with: [.readable, .writable]) { continue }
             if ready.contains(.woken) { throw BoltError(.woken, "interrupted while connecting", server: address) }
-            throw BoltError(
-                .timeout, "no encrypted connection within \(configuration.connectTimeout)", server: address)
+            throw BoltError(.timeout, "the server has not taken up TLS in the time for connecting", server: address)
         }
     }
 }

@@ -40,6 +40,8 @@ public enum BoltValue: Sendable, Hashable {
     indirect case vector(BoltVector)
     /// The 16 bytes of a UUID, the first one in the high byte of `high`. Only Bolt 6.1 (PackStream 2) knows it.
     case uuid(high: UInt64, low: UInt64)
+    /// A value of a type that this version of the protocol cannot carry; from Bolt 6.0.
+    indirect case unsupported(BoltUnsupportedType)
     /// A structure this module does not know, or one of a shape it does not expect.
     case structure(tag: UInt8, fields: [BoltValue])
 }

@@ -118,3 +118,19 @@ public struct BoltVector: Sendable, Hashable {
         self.data = data
     }
 }
+
+/// What a server sends in place of a value that the version agreed on has no form for.
+public struct BoltUnsupportedType: Sendable, Hashable {
+    /// The type's name.
+    public var name: String
+    /// The protocol that can carry it, if any.
+    public var minimumVersion: BoltVersion
+    /// What the server has to say about it.
+    public var message: String?
+
+    public init(name: String, minimumVersion: BoltVersion, message: String? = nil) {
+        self.name = name
+        self.minimumVersion = minimumVersion
+        self.message = message
+    }
+}

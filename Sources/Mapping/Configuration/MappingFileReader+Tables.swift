@@ -111,29 +111,6 @@ extension MappingFileReader {
         return EndEntry(columns: columns, references: table)
     }
 
-    private mutating func optionalColumns(_ node: YAMLNode, _ what: String) -> [ColumnEntry] {
-        node.isMissing ? [] : columns(node, what) ?? []
-    }
-
-    /// `column: property`, or `column: {property: name, as: type}`.
-    private mutating func columns(_ node: YAMLNode, _ what: String) -> [ColumnEntry]? {
-        guard let fields = mapping(node, what) else { return nil }
-        let columns: [ColumnEntry] = fields.entries.compactMap { entry in
-            let column = Located(entry.key, at: entry.keyPosition)
-            guard case .mapping = entry.value.content else {
-                return text(entry.value, "the property of \(entry.key)").map {
-                    ColumnEntry(column: column, property: $0)
-                }
-            }
-            guard var parts = mapping(entry.value, entry.key) else { return nil }
-            let property = required("property", &parts).flatMap { text($0, "property") }
-            let graphType = parts.take("as").flatMap { text($0, "as") }
-            finish(parts)
-            return property.map { ColumnEntry(column: column, property: $0, graphType: graphType) }
-        }
-        return columns.count == fields.entries.count ? columns : nil
-    }
-
     private mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {
         guard let items = list(node, what) else { return nil }
         let names = items.compactMap { text($0, "an item of \(what)") }

@@ -36,6 +36,24 @@ struct ColumnEntry: Sendable, Equatable {
     var property: Located<String>
     /// The graph type that `as` asks for: `float`, `list<string>`. Nil: the column type's natural one.
     var graphType: Located<String>?
+    /// The part of the column's value that the property is filled from, as the file names it; nil for the whole.
+    var part: Located<String>?
+    var policies = PolicyEntries()
+}
+
+/// What the file says of values that the graph type does not have; each is nil where it says nothing.
+struct PolicyEntries: Sendable, Equatable {
+    var otherwise: Located<ValuePolicy.Otherwise>?
+    var nulls: Located<ValuePolicy.Nulls>?
+    var dimensions: Located<ValuePolicy.Dimensions>?
+    var scale: Located<Int>?
+    var years: Located<ClosedRange<Int>>?
+
+    var policy: ValuePolicy {
+        ValuePolicy(
+            otherwise: otherwise?.value ?? .error, nulls: nulls?.value ?? .error,
+            dimensions: dimensions?.value ?? .error, scale: scale?.value ?? 0, years: years?.value)
+    }
 }
 
 /// Columns of this table that name a node of another.

@@ -46,8 +46,8 @@ extension Plan {
             ("table", .string(node.table.sql)),
             ("where", .null),
             ("labels", .array(node.labels.map(JSONText.string))),
-            ("key", .array(node.key.map { entry($0) })),
-            ("properties", .array(node.properties.filter { !$0.isOwn }.map { entry($0) })),
+            ("key", .array(node.key.flatMap(entries))),
+            ("properties", .array(node.properties.filter { !$0.isOwn }.flatMap(entries))),
         ])
     }
 
@@ -73,20 +73,38 @@ extension Plan {
             query.joins.isEmpty
             ? [("table", .string(table.sql)), ("where", .null)] : [("select", .string(query.sql))]
         let keys = ends.map { end in
-            JSONText.object([("label", .string(end.label)), ("key", .array(end.key.map { entry($0) }))])
+            JSONText.object([("label", .string(end.label)), ("key", .array(end.key.flatMap(entries)))])
         }
         return .object(
             [("type", .string(type))] + rows
-                + [("from", keys[0]), ("to", keys[1]), ("properties", .array(properties.map { entry($0) }))])
+                + [("from", keys[0]), ("to", keys[1]), ("properties", .array(properties.flatMap(entries)))])
     }
 
-    private func entry(_ property: PropertyMapping) -> JSONText {
-        let expression = property.printedValue(of: property.column).map { [("expression", JSONText.string($0))] } ?? []
-        return .object(
-            [
-                ("column", .string(property.column)), ("property", .string(property.property)),
-                ("as", .string(property.conversion.name)),
-            ] + expression)
+    /// One for the property, or two where it holds values of another type, too: then the one that is not NULL counts.
+    private func entries(_ property: PropertyMapping) -> [JSONText] {
+        property.printedValues(of: property.column).map { value in
+            let expression = value.expression.map { [("expression", JSONText.string($0))] } ?? []
+            return .object(
+                [
+                    ("column", .string(property.column)), ("property", .string(property.property)),
+                    ("as", .string(value.type)),
+                ] + expression + policies(of: property.conversion))
+        }
+    }
+
+    /// What the file chose; for people, as the expression has it all.
+    private func policies(of conversion: ValueConversion) -> [(String, JSONText)] {
+        let policy = conversion.policy
+        var members: [(String, JSONText)] = []
+        if policy.otherwise != .error { members.append(("otherwise", .string(policy.otherwise.rawValue))) }
+        if policy.nulls != .error { members.append(("nulls", .string(policy.nulls.rawValue))) }
+        if policy.dimensions != .error { members.append(("dimensions", .string(policy.dimensions.rawValue))) }
+        if policy.scale != 0 { members.append(("scale", .number(policy.scale))) }
+        if let years = policy.years {
+            members.append(("years", .array([.number(years.lowerBound), .number(years.upperBound)])))
+        }
+        if let part = conversion.part { members.append(("part", .string(part.description))) }
+        return members
     }
 }
 

@@ -33,7 +33,9 @@ extension Plan {
     }
 
     private static func line(_ property: PropertyMapping) -> String {
-        "\(property.column) (\(property.columnType)) -> \(property.property) (\(property.conversion.name))"
+        let part = property.conversion.part.map { " part \($0)" } ?? ""
+        return "\(property.column)\(part) (\(property.columnType)) -> \(property.property) "
+            + "(\(property.conversion.description))"
     }
 
     private static func line(_ reference: ReferenceMapping, of node: NodeMapping) -> String {

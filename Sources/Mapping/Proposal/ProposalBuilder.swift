@@ -111,11 +111,13 @@ struct ProposalBuilder {
     /// How a column of a node goes over; nil where the file does not map it.
     private func conversion(of column: Catalog.Column, in table: Catalog.Table) -> ValueConversion? {
         guard case .node(let node)? = known[table.name]?.role else { return .natural(for: column.type, in: catalog) }
-        guard let entry = (node.key + node.properties).first(where: { $0.column.value == column.name }) else {
+        let entries = node.key + node.properties
+        guard let entry = entries.first(where: { $0.column.value == column.name && $0.part == nil }) else {
             return nil
         }
-        guard let wanted = entry.graphType else { return .natural(for: column.type, in: catalog) }
-        return ValueConversion(type: column.type, in: catalog, as: wanted.value)
+        var conversion = entry.choice(among: ValueConversion.choices(for: column.type, in: catalog))
+        conversion?.policy = entry.policies.policy
+        return conversion
     }
 
     /// What the file's own entries make cannot be made again.

@@ -11,6 +11,8 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
         case binaryNotTaken
         /// An infinite date, timestamp or interval: the graph has none.
         case infinite
+        /// A date or timestamp outside of the years that were asked for, or that the graph has.
+        case outsideYears
         /// `24:00:00`: the graph's clock ends before it.
         case endOfDay
         /// A number with a fraction, or none at all, where an integer was asked for.
@@ -21,36 +23,54 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
         case nullElement
         /// An array of several dimensions: the graph's lists hold no lists.
         case severalDimensions
+        /// A geometry that is no point of two or three coordinates.
+        case noPoint
+        /// Coordinates in a reference system that the graph does not know.
+        case unknownReferenceSystem
+        /// A part of a `json` value that is of another kind than what was asked for.
+        case otherKind
     }
 
     public var reason: Reason
 
     public init(_ reason: Reason) { self.reason = reason }
 
+    /// The value is fine, only the graph's type does not have it: what `otherwise` is for.
+    var isOfValue: Bool { reason != .malformed && reason != .binaryNotTaken }
+
     /// What was met and what to do about it, as one sentence each.
-    public var description: String {
+    public var description: String { "\(finding) \(remedy)" }
+
+    private var finding: String {
         switch reason {
-        case .malformed:
-            "The value's bytes do not have the form of the column's type. "
-                + "If the column's type changed since the start, restart; otherwise report this."
-        case .binaryNotTaken:
-            "A binary value came for a column that is taken as text. Report this."
-        case .infinite:
-            "The value is infinite, which the graph's temporal types are not. "
-                + "Choose `as: string` for this column."
-        case .endOfDay:
-            "The time of day is 24:00:00, which the graph's time does not have. "
-                + "Choose `as: string` for this column."
+        case .malformed: "The value's bytes do not have the form of the column's type."
+        case .binaryNotTaken: "A binary value came for a column that is taken as text."
+        case .infinite: "The value is infinite, which the graph's temporal types are not."
+        case .outsideYears: "The value's year is outside of those that this column takes in the graph."
+        case .endOfDay: "The time of day is 24:00:00, which the graph's time does not have."
+        case .notWhole: "The number is no integer."
+        case .outOfRange: "The number does not fit the type asked for."
+        case .nullElement: "The array holds a NULL, which the graph's lists cannot."
+        case .severalDimensions: "The array has several dimensions, and the graph's lists have one."
+        case .noPoint: "The geometry is no point of two or three coordinates."
+        case .unknownReferenceSystem: "The point's reference system is neither 4326 nor none."
+        case .otherKind: "The part of the document is of another kind than what the mapping asks for."
+        }
+    }
+
+    private var remedy: String {
+        switch reason {
+        case .malformed: "If the column's type changed since the start, restart; otherwise report this."
+        case .binaryNotTaken: "Report this."
+        case .infinite, .outsideYears, .endOfDay, .outOfRange:
+            "Choose `as: string` for this column, or `otherwise: null`, `string` or `nearest`."
         case .notWhole:
-            "The number is no integer. Choose `as: string` or `as: float` for this column."
-        case .outOfRange:
-            "The number does not fit the type asked for. Choose `as: string` for this column."
-        case .nullElement:
-            "The array holds a NULL, which the graph's lists cannot. "
-                + "Choose `as: string` for this column."
+            "Choose `as: string`, `as: float` or a `scale` for this column, or `otherwise: null` or `string`."
+        case .nullElement: "Choose `as: string` for this column, `nulls: drop`, or `otherwise: null` or `string`."
         case .severalDimensions:
-            "The array has several dimensions, and the graph's lists have one. "
-                + "Choose `as: string` for this column."
+            "Choose `as: string` for this column, `dimensions: flatten`, or `otherwise: null` or `string`."
+        case .noPoint, .unknownReferenceSystem, .otherKind:
+            "Choose `as: string` for this column, or `otherwise: null` or `string`."
         }
     }
 }

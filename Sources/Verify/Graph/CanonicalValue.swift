@@ -15,7 +15,7 @@ extension PackStreamBuffer {
     mutating func appendCanonical(
         _ reader: inout PackStreamReader, as conversion: ValueConversion, _ dialect: GraphDialect
     ) throws(PackStreamError) {
-        guard conversion.isArray, try reader.nextKind() == .list else {
+        guard conversion.isList, try reader.nextKind() == .list else {
             return try appendCanonicalScalar(&reader, as: conversion.target, dialect)
         }
         let count = try reader.readListHeader()

@@ -51,7 +51,7 @@ extension BoltValue {
                 elements.append("\"\(String(escaped))\"")
             }
             return "{\(elements.joined(separator: ","))}"
-        case .null, .map, .point, .node, .relationship, .path, .vector, .uuid, .structure: return nil
+        case .null, .map, .point, .node, .relationship, .path, .vector, .uuid, .unsupported, .structure: return nil
         }
     }
 

@@ -13,10 +13,19 @@ enum KeyConversion {
     init(column: Catalog.Column, to property: PropertyMapping, target: Catalog.Column, in catalog: Catalog) {
         let wanted = property.conversion
         let types = "\(column.formattedType) and \(target.formattedType)"
-        guard let conversion = ValueConversion(type: column.type, in: catalog, as: wanted.name) else {
+        guard var conversion = ValueConversion(type: column.type, in: catalog, as: wanted.name) else {
             self = .differs("\(types): \(column.formattedType) does not become \(wanted.name)")
             return
         }
+        guard wanted.policy == ValuePolicy(scale: wanted.policy.scale) else {
+            self = .differs("\(target.name) has policies, by which its values may change")
+            return
+        }
+        guard wanted.policy.scale == 0 || conversion.hasScale else {
+            self = .differs("\(types): \(target.name) has a scale, which is for numeric")
+            return
+        }
+        conversion.policy = wanted.policy
         let isText = wanted.target == .string
         if isText, Self.family(conversion.source) != Self.family(wanted.source) {
             self = .differs("\(types) print differently")

@@ -76,7 +76,7 @@ extension MappingResolver {
     /// Nil where its key is not fine: then nothing that refers to it is reported for that.
     private mutating func node(_ node: NodeEntry, _ entry: TableEntry, _ table: Catalog.Table) -> NodeMapping? {
         for label in node.labels { checkName(label, "label", reserved: "Lockstep") }
-        let key = node.key.map { property($0, table) }
+        let key = node.key.map { property($0, table, isKey: true) }
         let properties = node.properties.compactMap { property($0, table) }
         checkProperties(node.key + node.properties)
         checkExcluded(entry, table, mapped: node.key + node.properties)
@@ -107,28 +107,12 @@ extension MappingResolver {
             isKeyDeferrable: table.isDeferrable(columns))
     }
 
-    private mutating func property(_ entry: ColumnEntry, _ table: Catalog.Table) -> PropertyMapping? {
+    private mutating func property(
+        _ entry: ColumnEntry, _ table: Catalog.Table, isKey: Bool = false
+    ) -> PropertyMapping? {
         checkName(entry.property, "property", reserved: PropertyMapping.ownPrefix)
         guard let column = column(entry.column, of: table) else { return nil }
-        let conversion: ValueConversion
-        if let wanted = entry.graphType {
-            guard let chosen = ValueConversion(type: column.type, in: catalog, as: wanted.value) else {
-                let choices = ValueConversion.choices(for: column.type, in: catalog).map(\.name)
-                note(
-                    .conversion, wanted.position,
-                    "\(column.formattedType) does not become \(wanted.value)",
-                    "it can be \(choices.joined(separator: ", "))")
-                return nil
-            }
-            conversion = chosen
-        } else {
-            conversion = .natural(for: column.type, in: catalog)
-            if conversion.source == .printed {
-                note(
-                    .conversion, entry.column.position,
-                    "\(column.formattedType) goes over as the text that PostgreSQL prints", severity: .note)
-            }
-        }
+        guard let conversion = conversion(entry, column, isKey: isKey) else { return nil }
         return PropertyMapping(
             column: column.name, property: entry.property.value, conversion: conversion,
             columnType: column.formattedType)
@@ -261,7 +245,8 @@ extension MappingResolver {
         var result = RelationshipEnd(label: target.labels[0], key: [])
         for (holding, referenced) in pairs {
             guard let column = table.column(holding), let targetColumn = other.column(referenced) else { return nil }
-            guard let property = (target.key + target.properties).first(where: { $0.column == referenced }) else {
+            let properties = (target.key + target.properties).filter { $0.conversion.part == nil }
+            guard let property = properties.first(where: { $0.column == referenced }) else {
                 note(
                     .reference, position,
                     "\(name) refers to \(other.name).\(referenced), which is no property there",

@@ -55,7 +55,7 @@ extension ValueConversion {
         return octal
     }
 
-    private func value(ofHexDigit digit: UInt8) throws(ValueError) -> UInt8 {
+    func value(ofHexDigit digit: UInt8) throws(ValueError) -> UInt8 {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): return digit - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): return digit - UInt8(ascii: "a") + 10

@@ -35,12 +35,16 @@ extension ValueConversion {
         let start = scratch.count
         scratch.appendRaw(bytes)
         defer { scratch.truncate(to: start) }
-        return try parseFloat(endOf: &scratch, from: start, isSingle: isSingle)
+        return try parseFloat(
+            endOf: &scratch, from: start, isSingle: isSingle,
+            isNearest: source == .numeric && policy.otherwise == .nearest)
     }
 
     /// Reads the number whose text is the last bytes of `scratch`, from `start`; the caller truncates.
+    ///
+    /// - Parameter isNearest: What is beyond all finite numbers becomes the greatest of them.
     func parseFloat(
-        endOf scratch: inout PackStreamBuffer, from start: Int, isSingle: Bool
+        endOf scratch: inout PackStreamBuffer, from start: Int, isSingle: Bool, isNearest: Bool = false
     ) throws(ValueError) -> Double {
         let length = scratch.count - start
         scratch.appendByte(0)
@@ -50,8 +54,8 @@ extension ValueConversion {
             // strtod also reads what PostgreSQL never prints: blanks in front, hexadecimal, other words.
             for index in 0..<length {
                 switch text.byte(at: index) {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "+"),
-                    UInt8(ascii: "-"):
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"),
+                    UInt8(ascii: "+"), UInt8(ascii: "-"):
                     continue
                 default: throw ValueError(.malformed)
                 }
@@ -65,7 +69,10 @@ extension ValueConversion {
             return unsafe (value, end.map { unsafe UnsafePointer($0) - base } ?? 0)
         }
         guard consumed == length, length > 0 else { throw ValueError(.malformed) }
-        guard !value.isInfinite || isInfinity else { throw ValueError(.outOfRange) }
+        guard !value.isInfinite || isInfinity else {
+            guard isNearest else { throw ValueError(.outOfRange) }
+            return value < 0 ? -Double.greatestFiniteMagnitude : .greatestFiniteMagnitude
+        }
         return value
     }
 }

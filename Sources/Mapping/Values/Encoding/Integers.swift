@@ -33,8 +33,12 @@ extension ValueConversion {
         return value
     }
 
-    private func appendDecimal(_ value: Int64, to out: inout PackStreamBuffer) {
-        var magnitude = value.magnitude
+    func appendDecimal(_ value: Int64, to out: inout PackStreamBuffer) {
+        appendDecimal(value.magnitude, isNegative: value < 0, to: &out)
+    }
+
+    func appendDecimal(_ value: UInt64, isNegative: Bool, to out: inout PackStreamBuffer) {
+        var magnitude = value
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var start = 20
         repeat {
@@ -43,7 +47,7 @@ extension ValueConversion {
             digits[start] = UInt8(ascii: "0") + UInt8(digit)
             magnitude = rest
         } while magnitude > 0
-        if value < 0 {
+        if isNegative {
             start -= 1
             digits[start] = UInt8(ascii: "-")
         }

@@ -41,9 +41,16 @@ extension ValueConversion {
     }
 }
 
+extension ValueConversion {
+    /// Appends an infinite interval in binary form as PostgreSQL prints it: no other one fails to fit.
+    func printInfiniteInterval(_ bytes: RawSpan, into out: inout PackStreamBuffer) throws(ValueError) {
+        out.append(try bytes.bigEndian(at: 0, as: Int64.self) < 0 ? "-infinity" : "infinity")
+    }
+}
+
 extension TextCursor {
     fileprivate mutating func interval() throws(ValueError) -> Interval {
-        guard !bytes.isInfinityText else { throw ValueError(.infinite) }
+        guard bytes.infinity == nil else { throw ValueError(.infinite) }
         return skip(UInt8(ascii: "P")) ? try isoInterval() : try postgresInterval()
     }
 

@@ -54,12 +54,14 @@ struct BinaryNumeric: ~Escapable {
 extension ValueConversion {
     func encodeNumeric(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
         switch (target, isBinary) {
-        case (.integer, true): out.append(try BinaryNumeric(bytes).integer())
-        case (.integer, false): out.append(try textNumericInteger(bytes))
+        case (.integer, _):
+            let whole = isBinary ? try BinaryNumeric(bytes).scaled(by: policy.scale) : try textScaled(bytes)
+            out.append(try nearest(whole))
         case (.float, true):
             let start = out.count
             try BinaryNumeric(bytes).appendPrinted(asValue: false, to: &out)
-            let value = try parseFloat(endOf: &out, from: start, isSingle: false)
+            let value = try parseFloat(
+                endOf: &out, from: start, isSingle: false, isNearest: policy.otherwise == .nearest)
             out.truncate(to: start)
             out.append(value)
         case (.float, false): out.append(try parseFloat(bytes, isSingle: false, scratch: &out))
@@ -68,25 +70,69 @@ extension ValueConversion {
         }
     }
 
-    private func textNumericInteger(_ bytes: RawSpan) throws(ValueError) -> Int64 {
-        if bytes.isEqual(to: "NaN") || bytes.isEqual(to: "Infinity") || bytes.isEqual(to: "-Infinity") {
+    private func nearest(_ number: WholeNumber) throws(ValueError) -> Int64 {
+        switch number {
+        case .value(let value): return value
+        case .beyond(let isNegative):
+            guard policy.otherwise == .nearest else { throw ValueError(.outOfRange) }
+            return isNegative ? .min : .max
+        }
+    }
+
+    private func textScaled(_ bytes: RawSpan) throws(ValueError) -> WholeNumber {
+        if bytes.isEqual(to: "NaN") { throw ValueError(.notWhole) }
+        if bytes.isEqual(to: "Infinity") { return .beyond(isNegative: false) }
+        if bytes.isEqual(to: "-Infinity") { return .beyond(isNegative: true) }
+        var cursor = TextCursor(bytes)
+        let isNegative = cursor.sign()
+        let start = cursor.position
+        while cursor.nextIsDigit { cursor.position += 1 }
+        let end = cursor.position
+        guard end > start else { throw ValueError(.malformed) }
+        let hasPoint = cursor.skip(UInt8(ascii: "."))
+        let fraction = cursor.position
+        while cursor.nextIsDigit { cursor.position += 1 }
+        guard cursor.position > fraction || !hasPoint else { throw ValueError(.malformed) }
+        try cursor.expectEnd()
+        // Zeros behind the scale say nothing.
+        for index in min(fraction + policy.scale, bytes.byteCount)..<bytes.byteCount
+        where bytes.byte(at: index) != UInt8(ascii: "0") {
             throw ValueError(.notWhole)
         }
-        // From the end: zeros behind the point say nothing, and what is left of it must be an integer.
-        var end = bytes.byteCount
-        while end > 0, isDigit(bytes.byte(at: end - 1)) { end -= 1 }
-        if end > 0, bytes.byte(at: end - 1) == UInt8(ascii: ".") {
-            for index in end..<bytes.byteCount where bytes.byte(at: index) != UInt8(ascii: "0") {
-                throw ValueError(.notWhole)
-            }
-            end -= 1
-        } else {
-            end = bytes.byteCount
+        var sum = WholeNumber.Sum(isNegative: isNegative)
+        for index in start..<end { sum.append(Int64(bytes.byte(at: index) - UInt8(ascii: "0")), unit: 10) }
+        for index in fraction..<fraction + policy.scale {
+            let isThere = hasPoint && index < bytes.byteCount
+            sum.append(isThere ? Int64(bytes.byte(at: index) - UInt8(ascii: "0")) : 0, unit: 10)
         }
-        var cursor = TextCursor(bytes.extracting(0..<end))
-        let value = try cursor.integer()
-        try cursor.expectEnd()
-        return value
+        return sum.number
+    }
+}
+
+/// A whole number, as far as 64 bits hold it.
+enum WholeNumber {
+    case value(Int64)
+    case beyond(isNegative: Bool)
+
+    /// Puts a number together from its digits, the highest first.
+    struct Sum {
+        let isNegative: Bool
+        private var value: Int64 = 0
+        private var isBeyond = false
+
+        init(isNegative: Bool) { self.isNegative = isNegative }
+
+        /// Makes room below for digits of base `unit` and puts `digit` there.
+        @inline(__always) mutating func append(_ digit: Int64, unit: Int64) {
+            let (shifted, over) = value.multipliedReportingOverflow(by: unit)
+            // The sign that holds every number is the number's own.
+            let (sum, beyond) =
+                isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+            value = sum
+            isBeyond = isBeyond || over || beyond
+        }
+
+        var number: WholeNumber { isBeyond ? .beyond(isNegative: isNegative) : .value(value) }
     }
 }
 
@@ -141,23 +187,30 @@ extension BinaryNumeric {
         }
     }
 
-    /// The number as an integer, where it is one and an `Int64` holds it.
-    func integer() throws(ValueError) -> Int64 {
-        guard kind == .finite else { throw ValueError(.notWhole) }
-        // Digits behind the point first: 1e30 + 0.5 is not whole, rather than out of range.
-        for index in max(weight + 1, 0)..<max(digitCount, weight + 1, 0) where digit(index) != 0 {
+    /// The number times 10 to the power of `scale`, where that is whole.
+    ///
+    /// - Throws: `notWhole` where it is not, even if it is also beyond what 64 bits hold.
+    func scaled(by scale: Int) throws(ValueError) -> WholeNumber {
+        switch kind {
+        case .finite: break
+        case .nan: throw ValueError(.notWhole)
+        case .infinity: return .beyond(isNegative: false)
+        case .negativeInfinity: return .beyond(isNegative: true)
+        }
+        // The digits of base 10,000 that are taken whole, and of the next one the first `rest` places.
+        let last = weight + scale / 4
+        let rest = scale % 4
+        let unit = rest == 0 ? 1 : rest == 1 ? 10 : rest == 2 ? 100 : 1000
+        let (taken, left) = digit(last + 1).quotientAndRemainder(dividingBy: 10_000 / unit)
+        guard left == 0 else { throw ValueError(.notWhole) }
+        for index in max(last + 2, 0)..<max(digitCount, last + 2, 0) where digit(index) != 0 {
             throw ValueError(.notWhole)
         }
-        guard weight >= 0 else { return 0 }
-        var value: Int64 = 0
-        for index in 0...weight {
-            let (shifted, over) = value.multipliedReportingOverflow(by: 10_000)
-            let step = Int64(digit(index))
-            let (sum, beyond) =
-                isNegative ? shifted.subtractingReportingOverflow(step) : shifted.addingReportingOverflow(step)
-            guard !over, !beyond else { throw ValueError(.outOfRange) }
-            value = sum
+        var sum = WholeNumber.Sum(isNegative: isNegative)
+        if last >= 0 {
+            for index in 0...last { sum.append(Int64(digit(index)), unit: 10_000) }
         }
-        return value
+        if rest > 0 { sum.append(Int64(taken), unit: Int64(unit)) }
+        return sum.number
     }
 }

@@ -31,9 +31,9 @@ extension ValueConversion {
         }
     }
 
-    /// `jsonb`: binary is a version byte, always 1 so far, and the text.
+    /// `jsonb`, `jsonpath`, `ltree`: binary is a version byte, always 1 so far, and the text.
     @inline(__always)
-    func encodeJSONB(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
+    func encodeVersioned(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
         guard isBinary else { return out.appendString(bytes) }
         guard bytes.byteCount > 0, bytes.byte(at: 0) == 1 else { throw ValueError(.malformed) }
         out.appendString(bytes.extracting(1..<bytes.byteCount))
@@ -54,18 +54,6 @@ extension ValueConversion {
             position += 2
         }
         unsafe out.appendString(text.span.bytes)
-    }
-
-    /// An `inet` as its output function prints it: the cast to `text` adds the mask of a single host, `/32` or `/128`.
-    @_lifetime(copy bytes)
-    func withoutHostMask(_ bytes: RawSpan) -> RawSpan {
-        var isVersion6 = false
-        for index in 0..<bytes.byteCount where bytes.byte(at: index) == UInt8(ascii: ":") { isVersion6 = true }
-        let maskWidth = isVersion6 ? 4 : 3
-        guard bytes.byteCount >= maskWidth else { return bytes }
-        let end = bytes.byteCount - maskWidth
-        let tail = bytes.extracting(end..<bytes.byteCount)
-        return tail.isEqual(to: isVersion6 ? "/128" : "/32") ? bytes.extracting(0..<end) : bytes
     }
 }
 

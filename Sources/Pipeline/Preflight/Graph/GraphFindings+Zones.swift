@@ -12,7 +12,7 @@ extension GraphFindings {
                     end.label == node.label && end.key.contains { $0.property == property.property }
                 }
             }
-            return (node.key + referenced).filter { $0.conversion.target == .dateTime && !$0.conversion.isArray }
+            return (node.key + referenced).filter { $0.conversion.target == .dateTime && !$0.conversion.isList }
                 .map { part in
                     PreflightFinding(
                         .error, .graph,
