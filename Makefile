@@ -23,15 +23,8 @@ soak:
 	@LOCKSTEP_SOAK=$(MINUTES) scripts/test --filter "random proof|under load"
 
 # The figures of the documentation. BENCH=latency runs one of them.
-BENCH ?= capture backlog latency memory large packstream driver
 bench:
-	@scripts/install-dependencies
-	@scripts/install-graph >/dev/null
-	@scripts/install-python-driver >/dev/null
-	$(SWIFT) build -c release
-	for benchmark in $(BENCH); do \
-	    "$$($(SWIFT) build -c release --show-bin-path)/lockstep-benchmarks" "$$benchmark" || exit 1; \
-	done
+	@scripts/bench $(BENCH)
 
 build:
 	@scripts/install-dependencies
