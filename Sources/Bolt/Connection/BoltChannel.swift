@@ -11,6 +11,20 @@ public import Threading
 ///
 /// Errors of kinds `deadline` and `woken` leave the connection as it was. All others, but for what a server merely
 /// says about a query, close it; every later call then throws the same error.
+///
+/// Rows that are PackStream bytes already go as they are, and a whole transaction goes in one piece:
+///
+///     var rows = PackStreamBuffer()
+///     for name in ["Ada", "Bob"] {
+///         rows.appendListHeader(1)
+///         rows.append(name)
+///     }
+///     channel.begin()
+///     channel.run("UNWIND $rows AS r MERGE (:Person {name: r[0]})", rows: rows, count: 2)
+///     channel.pull()
+///     channel.commit()
+///     try channel.flush()
+///     for _ in 0..<4 { print(try channel.receive()) }
 public final class BoltChannel {
     /// What ended a ``wait(wakeups:deadline:)``.
     public enum Ready: Sendable, Hashable {

@@ -1,6 +1,9 @@
 // Part of Lockstep. See LICENSE.
 
 /// Where a Bolt server is and how to talk to it.
+///
+///     var configuration = try BoltConfiguration(url: "neo4j+s://neo4j@graph.example.com", password: secret)
+///     configuration.connectTimeout = .seconds(5)
 public struct BoltConfiguration: Sendable, Hashable, CustomStringConvertible {
     public static let defaultPort: UInt16 = 7687
 

@@ -1,6 +1,10 @@
 // Part of Lockstep. See LICENSE.
 
 /// The records of one query, as they arrive: at most one fetch of them is in memory.
+///
+///     let cursor = try await session.run("UNWIND range(1, 1000000) AS n RETURN n")
+///     while let record = try await cursor.next() { sum += record[0].integerValue ?? 0 }
+///     print(try await cursor.consume().counters)
 public actor BoltCursor {
     enum Ending: Sendable {
         case consumed

@@ -39,6 +39,13 @@ public struct BoltTransactionSettings: Sendable {
 /// Transactions one after the other, each of which sees what those before it did.
 ///
 /// One task uses it at a time; a task that does several things at once has a session for each.
+///
+///     let session = driver.session()
+///     try await session.executeWrite { transaction in
+///         try await transaction.run("MERGE (p:Person {name: $name})", ["name": "Ada"]).consume()
+///     }
+///     for record in try await session.run("MATCH (p:Person) RETURN p.name").list() { print(record[0]) }
+///     await session.close()
 public actor BoltSession {
     /// The kinds of transaction that servers count.
     enum Telemetry: Int64 {

@@ -1,6 +1,10 @@
 // Part of Lockstep. See LICENSE.
 
-/// A transaction that was begun.
+/// A transaction that was begun, and ends by ``commit()`` or ``rollback()``.
+///
+///     let transaction = try await session.beginTransaction()
+///     try await transaction.run("CREATE (:Person {name: $name})", ["name": "Ada"]).consume()
+///     try await transaction.commit()
 public actor BoltTransaction {
     private enum State {
         case open
