@@ -100,6 +100,7 @@ public actor BoltCursor {
     }
 
     /// Throws away the records that are left and gives what the server says at the end.
+    @discardableResult
     public func consume() async throws(BoltError) -> BoltSummary {
         switch state {
         case .failed(let error): throw error
