@@ -33,10 +33,11 @@ struct `A backlog of changes` {
             if let rows { try project.applyInParts(of: rows, above: 1) }
             try await project.whileRunning { _ in try await project.settle() }
             for (number, scenario) in Self.scenarios.enumerated() {
+                var changes = scenario.changes
                 // ArcadeDB keeps moments in 64-bit nanoseconds: the years 1677 to 2262.
-                let changes =
-                    kind == .arcadeDB
-                    ? scenario.changes.replacing(/'[^']*(?:BC|294276[^']*)'/, with: "'2024-05-06'") : scenario.changes
+                if kind == .arcadeDB { changes.replace(/'[^']*(?:BC|294276[^']*)'/, with: "'2024-05-06'") }
+                // So many graph transactions take minutes and show nothing that some do not.
+                if rows != nil { changes.replace("1200", with: "4") }
                 try await project.sql("SET search_path = s\(number); COMMIT; " + changes)
             }
             try await project.whileRunning { running in
