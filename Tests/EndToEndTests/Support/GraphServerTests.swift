@@ -56,7 +56,7 @@ struct `A private graph server` {
         #expect(try await server.query("MATCH (n:Kept) RETURN n.n").rows == [[7]])
     }
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.kinds.prefix(2))
     func `asks for the password when told to`(kind: GraphServer.Kind) async throws {
         try kind.requireAvailable()
         let server = try await GraphServer(kind, authentication: true)
