@@ -10,7 +10,7 @@ import Threading
 /// Lockstep.
 ///
 /// A run is its seed: `LOCKSTEP_SEED=n` repeats one and prints its schema. `LOCKSTEP_SOAK=minutes` goes on with others for so long.
-@Suite(.oneAtATime, .postgres(settings: ["deadlock_timeout": "50ms"]))
+@Suite(.oneAtATime, .postgres(settings: ["deadlock_timeout": "50ms", "max_prepared_transactions": "10"]))
 struct `The random proof` {
     private static let environment = ProcessInfo.processInfo.environment
     private static let soak = environment["LOCKSTEP_SOAK"].flatMap { Int64($0) }
@@ -32,18 +32,21 @@ struct `The random proof` {
     /// again with a backlog.
     private func prove(_ kind: GraphServer.Kind, _ dice: Dice) async throws {
         let schema = RandomSchema(dice: dice, zonedKeys: kind != .arcadeDB)
+        // Half of them with every transaction cut to pieces.
+        let isInParts = dice.seed.isMultiple(of: 2)
+        let manyRows = Self.soak == nil ? 1000 : 10_000
         let note = "LOCKSTEP_SEED=\(dice.seed)"
         if Self.soak != nil { print("\(kind): \(note)") }
         if Self.seed != nil { print(schema.sql) }
         try await Project.on(kind, "proof", schema: schema.sql) { project in
             let url = project.postgres.url(database: project.database)
             @Sendable func session(_ number: UInt64, _ count: Int) async throws {
-                try await RandomChanges.make(count, on: url, dice: Dice(seed: dice.seed &+ number))
+                try await RandomChanges.make(
+                    count, on: url, dice: Dice(seed: dice.seed &+ number), manyRows: isInParts ? 100 : manyRows)
             }
             try await session(1, 150)
             try await project.propose()
-            // Half of them with every transaction cut to pieces.
-            if dice.seed.isMultiple(of: 2) { try project.applyInParts(of: 1 + Int(dice.seed % 5), above: 1) }
+            if isInParts { try project.applyInParts(of: 1 + Int(dice.seed % 5), above: 1) }
             try await project.whileRunning { _ in
                 async let first: Void = session(2, 150)
                 async let second: Void = session(3, 150)

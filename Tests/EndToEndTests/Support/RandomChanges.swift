@@ -5,37 +5,46 @@ import TestServers
 import Threading
 
 /// Changes a database at random, through every table with a primary key: values, foreign keys, keys, rows that come and
-/// go, keys that are used again, in transactions of mixed sizes, some rolled back in part or whole.
+/// go, keys that are used again, in transactions of mixed sizes, some rolled back in part or whole, some prepared first.
 ///
-/// What a constraint refuses is undone by its savepoint and not counted.
+/// What a constraint refuses is undone by its savepoint and not counted. Changes of many rows in one statement, up to
+/// `manyRows` of them, and of whole tables are in `RandomChanges+Many.swift`.
 final class RandomChanges {
-    private let connection: PostgresConnection
-    private let shape: SchemaShape
-    private(set) var dice: Dice
+    let connection: PostgresConnection
+    let shape: SchemaShape
+    var dice: Dice
+    /// Rows that one statement makes at the most; 0 leaves out changes of many rows and of whole tables.
+    let manyRows: Int
+    /// Transactions can be prepared.
+    private let prepares: Bool
     /// Keys that rows have left, by table.
     private var leftKeys: [String: [[String]]] = [:]
     private var made = 0
     /// Committed changes by kind of operation.
     private(set) var counts: [String: Int] = [:]
 
-    init(_ connection: PostgresConnection, dice: Dice) throws {
+    init(_ connection: PostgresConnection, dice: Dice, manyRows: Int = 0) throws {
         self.connection = connection
         self.dice = dice
+        self.manyRows = manyRows
         shape = try SchemaShape(connection)
+        prepares = try connection.query("SHOW max_prepared_transactions").first?[0] != "0"
     }
 
-    /// What there is to do; a run of some hundreds does each.
+    /// What there is to do to one row; a run of some hundreds does each.
     static let kinds = ["values", "foreign key", "foreign key to null", "insert", "delete", "key", "swap"]
 
     /// Runs on a thread of its own until `count` changes are committed.
     ///
     /// - Returns: How many of each kind.
     @discardableResult
-    static func make(_ count: Int, on url: String, dice: Dice) async throws -> [String: Int] {
+    static func make(
+        _ count: Int, on url: String, dice: Dice, manyRows: Int = 0
+    ) async throws -> [String: Int] {
         try await DedicatedThread.run(name: "random-changes") { () throws(RandomChangesFailure) in
             do {
                 let changes = try RandomChanges(
-                    PostgresConnection(PostgresConfiguration(url)), dice: dice)
+                    PostgresConnection(PostgresConfiguration(url)), dice: dice, manyRows: manyRows)
                 try changes.run(count)
                 return changes.counts
             } catch {
@@ -65,22 +74,34 @@ final class RandomChanges {
         }
     }
 
-    /// False where a constraint that is checked late refuses the whole.
+    /// False where a constraint that is checked late refuses the whole, or it was prepared and then rolled back.
     private func commit() throws(PostgresError) -> Bool {
         do throws(PostgresError) {
-            try connection.execute("COMMIT")
-            return true
+            guard prepares, dice.percent(8) else {
+                try connection.execute("COMMIT")
+                return true
+            }
+            let name = QualifiedName.literal("random \(dice.next())")
+            try connection.execute("PREPARE TRANSACTION \(name)")
+            let goesOn = dice.percent(70)
+            try connection.execute("\(goesOn ? "COMMIT" : "ROLLBACK") PREPARED \(name)")
+            return goesOn
         } catch {
             if error.sqlState == nil { throw error }
             return false
         }
     }
 
-    /// One change inside a savepoint; its kind where it went through.
+    /// One change inside a savepoint; its kind where it went through. Some are taken back, whatever they did.
     private func attempt() throws -> String? {
         try connection.execute("SAVEPOINT attempt")
         do {
-            return try change()
+            let kind = try change()
+            if dice.percent(6) {
+                try connection.execute("ROLLBACK TO attempt")
+                return nil
+            }
+            return kind
         } catch let error as PostgresError where error.sqlState != nil {
             try connection.execute("ROLLBACK TO attempt")
             return nil
@@ -88,6 +109,7 @@ final class RandomChanges {
     }
 
     private func change() throws -> String? {
+        if manyRows > 0, dice.percent(4) { return try changeMany() }
         let table = dice.one(of: shape.tables)
         guard let row = try anyRow(of: table) else { return try insert(table) }
         switch dice.pick(100) {
@@ -200,7 +222,7 @@ final class RandomChanges {
 
     // MARK: Choices
 
-    private func quoted(_ name: String) -> String { QualifiedName.quoted(name) }
+    func quoted(_ name: String) -> String { QualifiedName.quoted(name) }
 
     private func condition(_ table: SchemaShape.Table, _ row: [String]) -> String {
         zip(table.key, row).map { "\(quoted($0)) = \(QualifiedName.literal($1))" }.joined(separator: " AND ")
@@ -210,7 +232,7 @@ final class RandomChanges {
         try any(table.name, table.key, orderedBy: table.key)
     }
 
-    private func anyTarget(of reference: SchemaShape.ForeignKey) throws -> [String]? {
+    func anyTarget(of reference: SchemaShape.ForeignKey) throws -> [String]? {
         try any(reference.target, reference.targetColumns, orderedBy: reference.targetColumns)
     }
 
@@ -233,69 +255,14 @@ final class RandomChanges {
         return dice.one(of: keys)
     }
 
-    /// A value as a literal of SQL, or a row's present one where the type is not known here.
-    private func literal(_ column: SchemaShape.Column, in table: SchemaShape.Table) -> String {
+    /// A value as an expression of SQL, or a row's present one where the type is not known.
+    func literal(_ column: SchemaShape.Column, in table: SchemaShape.Table) -> String {
         if column.isNullable, dice.percent(20) { return "NULL" }
-        switch column.type {
-        case "int2": return String(dice.pick(60_000) - 30_000)
-        case "int4", "int8": return String(dice.pick(2_000_000_000) - 1_000_000_000)
-        case "numeric": return "\(dice.pick(10_000)).\(10 + dice.pick(90))"
-        case "float4", "float8": return dice.one(of: ["0.1", "-1e-30", "'NaN'", "'-Infinity'", "123456.75", "0"])
-        case "bool": return dice.percent(50) ? "true" : "false"
-        case "uuid": return "'\(hexadecimal(16))'"
-        case "bytea": return "'\\x\(hexadecimal(dice.pick(40)))'"
-        case "date": return "date '2000-01-01' + \(dice.pick(20_000) - 10_000)"
-        case "timestamp", "timestamptz":
-            return "\(column.type) '2000-01-01 12:00' + \(dice.pick(2_000_000_000)) * interval '0.123457 seconds'"
-        case "interval":
-            return "\(dice.pick(100_000)) * interval '1 minute 0.5 seconds' + interval '\(dice.pick(50)) months'"
-        case "time": return "time '00:00' + \(dice.pick(86_399)) * interval '1.000011 seconds'"
-        case "timetz": return "timetz '00:00+05:30' + \(dice.pick(86_399)) * interval '1 second'"
-        case "oid": return "oid '\(dice.pick(1 << 32))'"
-        case "inet", "cidr": return "\(column.type) '10.\(dice.pick(256)).\(dice.pick(256)).0/24'"
-        case "macaddr": return "macaddr '08:00:2b:01:02:\(10 + dice.pick(80))'"
-        case "int4range": return "int4range(\(dice.pick(100)), \(100 + dice.pick(100)))"
-        case "point": return "point(\(dice.pick(100)), \(dice.pick(1000)).5)"
-        case "money": return "'\(dice.pick(10_000)).\(10 + dice.pick(90))'::money"
-        case "bit": return "B'\((0..<5).map { _ in String(dice.pick(2)) }.joined())'"
-        case "tsvector": return "to_tsvector('simple', 'the quick \(dice.pick(100))')"
-        case "xml": return "'<a n=\"\(dice.pick(100))\">&lt;</a>'::xml"
-        case "pg_lsn": return "'\(dice.pick(9))/\(10 + dice.pick(80))'::pg_lsn"
-        case "_int4": return "ARRAY[\(dice.pick(100)), -\(dice.pick(100))]"
-        case "_text": return "ARRAY['a,\(dice.pick(9))', '\"', '', 'ü']"
-        case "_numeric": return "ARRAY[\(dice.pick(100)).50, 0.1]"
-        case "_timestamptz": return "ARRAY[timestamptz '2001-01-01' + \(dice.pick(1000)) * interval '1 hour']"
-        case "json", "jsonb": return QualifiedName.literal("{\"n\": \(dice.pick(1000)), \"t\": \"ü\"}")
-        case "text", "varchar", "bpchar", "citext": return QualifiedName.literal(text(column))
-        default:
-            switch column.category {
-            case "E": return "(enum_range(NULL::\(typeName(column))))[\(1 + dice.pick(3))]"
-            case "C": return "ROW(\(dice.pick(100)), 'b, \(dice.pick(9))')::\(typeName(column))"
-            case "A": return dice.percent(50) ? "'{}'" : present(column, in: table)
-            default: return present(column, in: table)
-            }
-        }
-    }
-
-    private func typeName(_ column: SchemaShape.Column) -> String { quoted(column.type) }
-
-    private func present(_ column: SchemaShape.Column, in table: SchemaShape.Table) -> String {
+        var values = RandomValue(dice: dice)
+        defer { dice = values.dice }
+        if let value = values.expression(of: column) { return value }
         let name = quoted(column.name)
-        return "(SELECT \(name) FROM \(table.name) WHERE \(name) IS NOT NULL OFFSET \(dice.pick(20)) LIMIT 1)"
-    }
-
-    private func text(_ column: SchemaShape.Column) -> String {
-        let alphabet = ["a", "B", " ", "é", "日", "🚀", "\\", "'", "\"", "{", ",", "0"]
-        let length = column.length ?? (dice.percent(3) ? 12_000 : 30)
-        // Short fixed keys have only so many values: letters and digits, so that some are new.
-        let plain = (column.length ?? 99) <= 10
-        return (0..<(plain ? length : dice.pick(length + 1))).map { _ in
-            plain ? String(UnicodeScalar(UInt8(65 + dice.pick(26)))) : dice.one(of: alphabet)
-        }.joined()
-    }
-
-    private func hexadecimal(_ bytes: Int) -> String {
-        (0..<bytes * 2).map { _ in String(dice.pick(16), radix: 16) }.joined()
+        return "(SELECT \(name) FROM \(table.name) WHERE \(name) IS NOT NULL LIMIT 1)"
     }
 }
 

@@ -1,7 +1,8 @@
 // Part of Lockstep. See LICENSE.
 
 /// A schema that nobody designed: two to twelve tables with keys of all kinds, foreign keys in every direction, also in
-/// cycles, join tables, unique keys that are referred to, every replica identity, odd names, columns of every type.
+/// cycles, join tables, unique keys that are referred to, every replica identity, partitions, generated columns, odd names,
+/// columns of every type.
 ///
 /// The same dice give the same SQL.
 struct RandomSchema {
@@ -23,25 +24,22 @@ struct RandomSchema {
         var columns: [String] = []
         /// A unique column beside the key that others may refer to.
         var unique: (name: String, type: String)?
+        /// By hash, in two partitions.
+        var isPartitioned = false
     }
 
     init(dice: Dice, zonedKeys: Bool) {
         self.dice = dice
         keyTypes = Self.keyTypes + (zonedKeys ? ["timestamptz"] : [])
-        sql = """
-            CREATE SCHEMA other;
-            CREATE TYPE mood AS ENUM ('sad', 'ok', 'very ''glad''');
-            CREATE DOMAIN amount AS numeric(12, 3) CHECK (VALUE IS NULL OR VALUE > -100000);
-            CREATE TYPE pair AS (a int, b text);
-
-            """
-        let count = 2 + self.dice.pick(8)
+        sql = "CREATE SCHEMA other;\n" + Self.typeDefinitions
+        let count = 2 + self.dice.pick(9)
         for number in 0..<count { addTable(number) }
         for index in tables.indices { for _ in 0..<self.dice.pick(4) { addReference(from: index) } }
         for number in 0..<self.dice.pick(3) { addJoin(number) }
         for index in tables.indices { chooseIdentity(index) }
         for table in tables {
-            sql += "CREATE TABLE \(table.name) (\n    " + table.columns.joined(separator: ",\n    ") + "\n);\n"
+            sql += "CREATE TABLE \(table.name) (\n    " + table.columns.joined(separator: ",\n    ") + "\n)"
+            sql += table.isPartitioned ? " PARTITION BY HASH (id);\n" : ";\n"
         }
         sql += later.map { $0 + ";\n" }.joined()
     }
@@ -53,13 +51,33 @@ struct RandomSchema {
         "boolean",
     ]
 
-    private static let types = [
-        "boolean", "smallint", "int", "bigint", "real", "double precision", "numeric", "numeric(10, 2)", "text", "text",
-        "varchar(30)", "char(4)", "uuid", "bytea", "date", "time", "timetz", "timestamp", "timestamptz", "interval",
-        "json",
-        "jsonb", "oid", "inet", "cidr", "macaddr", "int4range", "point", "money", "bit(5)", "tsvector", "xml", "mood",
-        "amount", "pair", "int[]", "text[]", "mood[]", "numeric[]", "timestamptz[]", "pg_lsn",
+    private static let scalarTypes = [
+        "boolean", "smallint", "int", "bigint", "real", "double precision", "numeric", "numeric(10, 2)", "money",
+        "text", "varchar(30)", "char(4)", "name", "\"char\"", "uuid", "bytea", "json", "jsonb", "jsonpath", "xml",
+        "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bit(5)", "varbit", "inet", "cidr", "macaddr",
+        "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle", "int4range", "int8range", "numrange",
+        "daterange", "tsrange", "tstzrange", "int4multirange", "int8multirange", "nummultirange", "datemultirange",
+        "tsmultirange", "tstzmultirange", "tsvector", "tsquery", "oid", "xid", "xid8", "cid", "tid", "pg_lsn",
+        "regclass", "regtype", "refcursor", "int2vector", "oidvector", "pg_snapshot", "txid_snapshot",
     ]
+
+    private static let extensions = ["hstore", "ltree", "citext"]
+
+    /// The SQL that makes the types that PostgreSQL does not bring along.
+    static let typeDefinitions =
+        extensions.map { "CREATE EXTENSION \($0);\n" }.joined() + """
+            CREATE TYPE mood AS ENUM ('sad', 'ok', 'very ''glad''');
+            CREATE DOMAIN amount AS numeric(12, 3) CHECK (VALUE IS NULL OR VALUE > -100000);
+            CREATE TYPE pair AS (a int, b text);
+
+            """
+
+    /// Common ones more often.
+    static let types =
+        scalarTypes + scalarTypes.filter { !["\"char\"", "int2vector", "oidvector"].contains($0) }.map { $0 + "[]" }
+        + extensions
+        + Array(repeating: ["text", "int", "timestamptz", "jsonb", "numeric", "mood", "amount", "pair"], count: 6)
+        .flatMap(\.self) + ["mood[]"]
 
     private mutating func addTable(_ number: Int) {
         let words = ["item", "Order", "user", "täg", "select", "a b", "log\"ged", "Märchen", "group"]
@@ -85,13 +103,24 @@ struct RandomSchema {
                 later.append("ALTER TABLE \(table.name) ALTER c\(column) SET STORAGE EXTERNAL")
             }
         }
-        if dice.percent(30) {
+        if table.key[0].type == "int", dice.percent(15) {
+            table.columns.append("generated int GENERATED ALWAYS AS (id % 1000) STORED")
+        }
+        table.isPartitioned = dice.percent(12)
+        if table.isPartitioned {
+            for part in 0..<2 {
+                later.insert(
+                    "CREATE TABLE public.part_\(number)_\(part) PARTITION OF \(table.name) "
+                        + "FOR VALUES WITH (MODULUS 2, REMAINDER \(part))", at: 0)
+            }
+        } else if dice.percent(30) {
             let type = dice.one(of: ["int", "text", "uuid"])
             table.unique = ("code", type)
             table.columns.append("code \(type) \(dice.percent(50) ? "NOT NULL " : "")UNIQUE")
         }
         table.columns.append(
-            "PRIMARY KEY (\(list(table.key.map(\.name))))\(dice.percent(15) ? " DEFERRABLE INITIALLY DEFERRED" : "")")
+            "PRIMARY KEY (\(list(table.key.map(\.name))))"
+                + (!table.isPartitioned && dice.percent(15) ? " DEFERRABLE INITIALLY DEFERRED" : ""))
         tables.append(table)
     }
 
@@ -117,7 +146,8 @@ struct RandomSchema {
         later.append(
             "ALTER TABLE \(tables[index].name) ADD FOREIGN KEY (\(list(columns))) REFERENCES \(target.name) "
                 + "(\(list(referenced.map(\.name)))) ON UPDATE CASCADE ON DELETE \(action)"
-                + (isDeferrable ? " DEFERRABLE INITIALLY DEFERRED" : "") + (dice.percent(15) ? " NOT VALID" : ""))
+                + (isDeferrable ? " DEFERRABLE INITIALLY DEFERRED" : "")
+                + (!tables[index].isPartitioned && dice.percent(15) ? " NOT VALID" : ""))
     }
 
     private mutating func addJoin(_ number: Int) {
@@ -140,6 +170,8 @@ struct RandomSchema {
 
     private mutating func chooseIdentity(_ index: Int) {
         let table = tables[index]
+        // Each partition has one of its own.
+        if table.isPartitioned { return }
         // A deferrable key is no replica identity.
         let isDeferrable = table.columns.contains { $0.hasPrefix("PRIMARY KEY") && $0.contains("DEFERRABLE") }
         if isDeferrable || dice.percent(25) {

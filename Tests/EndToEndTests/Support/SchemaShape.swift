@@ -47,7 +47,7 @@ struct SchemaShape {
                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number ORDER BY k.place), E'\\x1f') AS key
             FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
             JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'lockstep') ORDER BY 1
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'lockstep') ORDER BY 1
             """
         ).map { Table(name: $0["name"] ?? "", key: list($0["key"]), columns: []) }
         for index in tables.indices {
