@@ -48,9 +48,9 @@ public struct BlockSet: Sendable, Equatable {
     /// Nil for what is no text of one.
     public init?(text: String) {
         for word in text.split(separator: " ") {
-            let ends = word.split(separator: "-", omittingEmptySubsequences: false).compactMap { UInt32($0) }
-            guard ends.count == 2, ends[0] < ends[1] else { return nil }
-            insert(ends[0]..<ends[1])
+            let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { UInt32($0) }
+            guard ends.count == 2, let first = ends[0], let end = ends[1], first < end else { return nil }
+            insert(first..<end)
         }
     }
 }
