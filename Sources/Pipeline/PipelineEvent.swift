@@ -7,6 +7,8 @@ public import PostgreSQL
 public enum PipelineEvent: Sendable {
     case connected(source: String, graph: String)
     case created(String)
+    /// An index or a constraint of the file's `schema`: what became of it.
+    case schema(String)
     case snapshotStarted(tables: Int, rows: Int64, at: LSN)
     /// Totals over both passes, and the table that was read last.
     case snapshotProgress(done: Int64, total: Int64, table: String)

@@ -26,6 +26,7 @@ final class RunDisplay: Sendable {
             switch event {
             case .connected(let source, let graph): line(&state, "connected", "source=\(source) graph=\(graph)")
             case .created(let what): line(&state, "created", what)
+            case .schema(let what): line(&state, "schema", what)
             case .snapshotStarted(let tables, let rows, let lsn):
                 state.snapshotBegan = .now
                 line(&state, "snapshot", "tables=\(tables) rows~\(rows) lsn=\(lsn)")

@@ -16,6 +16,8 @@ public struct MappingFile: Sendable {
     public var batch: BatchSettings
     /// In the order of the file.
     var tables: [TableEntry]
+    /// In the order of the file.
+    var schema: [SchemaEntry] = []
 
     /// Reads a file's bytes.
     ///

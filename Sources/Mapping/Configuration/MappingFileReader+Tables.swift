@@ -111,7 +111,7 @@ extension MappingFileReader {
         return EndEntry(columns: columns, references: table)
     }
 
-    private mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {
+    mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {
         guard let items = list(node, what) else { return nil }
         let names = items.compactMap { text($0, "an item of \(what)") }
         for (index, name) in names.enumerated() where names[..<index].contains(name) {

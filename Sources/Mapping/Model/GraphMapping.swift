@@ -7,6 +7,8 @@ public struct GraphMapping: Sendable {
     public var pipeline: String
     public var nodes: [NodeMapping]
     public var joins: [JoinMapping]
+    /// What the file's `schema` asks for.
+    public var schema: [SchemaItem] = []
 
     public init(pipeline: String, nodes: [NodeMapping], joins: [JoinMapping]) {
         self.pipeline = pipeline

@@ -27,6 +27,7 @@ extension Plan {
                         .object([("name", .string($0.name)), ("statement", .string($0.statement))])
                     })
             ),
+            ("schema", .array(schema)),
             (
                 "statements",
                 .array(
@@ -39,6 +40,20 @@ extension Plan {
             ),
         ])
         return document.text() + "\n"
+    }
+
+    /// Those that the file asks for, and with the graph at hand what becomes of them there, and what is dropped.
+    private var schema: [JSONText] {
+        let steps = schemaSteps ?? mapping.schema.map { SchemaStep(.create, $0) }
+        return steps.map { step in
+            .object([
+                ("name", .string(step.name)),
+                ("kind", step.item.map { .string($0.kind.rawValue) } ?? .null),
+                ("statement", step.item.map { .string($0.statement) } ?? .null),
+                ("action", schemaSteps == nil ? .null : .string(step.action.rawValue)),
+                ("reason", step.reason.map(JSONText.string) ?? .null),
+            ])
+        }
     }
 
     private func node(_ node: NodeMapping) -> JSONText {

@@ -13,6 +13,7 @@ extension Plan {
         ]
         lines += Self.indented(publicationStatement + ";", by: 2) + Self.indented(slotStatement + ";", by: 2)
         lines += ["", "In the graph:"] + mapping.constraints.map { "  \($0.statement);" }
+        lines += mapping.schema.map { "  \($0.statement);" } + schemaLines
         for node in mapping.nodes {
             lines += ["", "\(node.table) -> (\(node.labels.map { ":" + $0 }.joined()))"]
             lines += node.key.map { "  key \(Self.line($0))" } + node.properties.map { "  \(Self.line($0))" }
@@ -26,6 +27,20 @@ extension Plan {
             lines += cypher(of: join.table)
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What the file's `schema` changes in the graph as it is.
+    private var schemaLines: [String] {
+        guard let schemaSteps else { return [] }
+        let changes = schemaSteps.filter { $0.action != .keep }
+        guard !changes.isEmpty || !mapping.schema.isEmpty else { return [] }
+        let lines = changes.flatMap { step in
+            let reason = step.reason.map { ": \($0)" } ?? ""
+            return ["  \(step.action.rawValue) \(step.what) (\(step.name))\(reason)"]
+                + step.statements.map { "    \($0);" } + (step.fix.map { ["    -> \($0)"] } ?? [])
+        }
+        return ["", "Of its schema, against the graph as it is:"]
+            + (lines.isEmpty ? ["  nothing: all \(schemaSteps.count) are there"] : lines)
     }
 
     private func cypher(of table: QualifiedName) -> [String] {

@@ -7,6 +7,8 @@ public struct Plan: Sendable {
     public let mapping: GraphMapping
     public let file: MappingFile
     public let catalog: Catalog
+    /// What the file's `schema` means for the graph as it is; nil where that was not looked at.
+    public var schemaSteps: [SchemaStep]?
 
     /// - Parameter mapping: What ``MappingFile/resolve(against:)`` made of `file` and `catalog`.
     public init(mapping: GraphMapping, file: MappingFile, catalog: Catalog) {

@@ -45,6 +45,7 @@ extension Proposal {
 
             # batch: {rows: \(BatchSettings().rows), bytes: \(ByteSize.describe(BatchSettings().bytes))}  # the most that one graph transaction holds
 
+            \(ProposedIndex.section(vectorIndexes))
             tables:
             """
         return head + "\n" + renderTables(indent: 2)

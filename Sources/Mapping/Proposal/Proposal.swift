@@ -8,6 +8,8 @@ public import PostgreSQL
 public struct Proposal: Sendable {
     /// In the catalog's order.
     var tables: [ProposedTable]
+    /// Of the columns that hold vectors.
+    var vectorIndexes: [ProposedIndex]
 
     /// - Parameter catalog: Every table of it is proposed as something, or skipped with a reason.
     public init(for catalog: Catalog) { self.init(for: catalog, beside: []) }
@@ -16,6 +18,7 @@ public struct Proposal: Sendable {
     init(for catalog: Catalog, beside entries: [TableEntry]) {
         var builder = ProposalBuilder(catalog: catalog, known: entries)
         tables = builder.build()
+        vectorIndexes = tables.flatMap { ProposedIndex.ofVectors(in: $0.entry, catalog) }
     }
 
     /// What was decided, in a line for each table: `public.orders -> (:Order)`.

@@ -28,10 +28,16 @@ public struct PipelineSetup: Sendable {
         }
     }
 
-    /// Makes what is missing: publication, slot and schema in PostgreSQL, constraints in the graph.
+    /// Makes what is missing: publication, slot and schema in PostgreSQL, constraints in the graph; and, where the first
+    /// read is done, what the mapping file's `schema` asks for. Before that `run` makes it, behind the first read.
     ///
+    /// - Parameters:
+    ///   - limit: How long indexes may take to be built.
+    ///   - report: Told of what becomes of the `schema`, and of what the graph refused of it.
     /// - Returns: What was made, in words; empty where everything was there.
-    public func apply() async throws(PipelineError) -> [String] {
+    public func apply(
+        indexesWithin limit: Duration, report: @escaping @Sendable (PipelineEvent) -> Void
+    ) async throws(PipelineError) -> [String] {
         try await DedicatedThread.run(name: "setup") { () throws(PipelineError) in
             var made: [String] = []
             let note: (PipelineEvent) -> Void = { if case .created(let what) = $0 { made.append(what) } }
@@ -40,8 +46,20 @@ public struct PipelineSetup: Sendable {
             try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: true, note)
             made += try makeSchema(source)
             made += try makeSlot(source)
-            try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+            let checkpoint = try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
                 try GraphSetup(mapping: plan.mapping).createConstraints(graph)
+                return try Pipeline.apply { () throws(ApplyError) in
+                    try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
+                }
+            }
+            let keeper = SchemaKeeper(
+                settings: settings, work: SchemaWork(mapping: plan.mapping), report: report, abandon: nil)
+            if checkpoint?.phase == .streaming {
+                try keeper.bringAbout()
+                try keeper.awaitOnline(within: limit)
+            } else if !plan.mapping.schema.isEmpty {
+                report(
+                    .schema("\(plan.mapping.schema.count) entries are made by `lockstep run`, behind the first read"))
             }
             return made
         }
@@ -72,6 +90,7 @@ public struct PipelineSetup: Sendable {
             try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
                 let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: "teardown")
                 if data {
+                    removed += try removeSchema(graph, plan.mapping)
                     try GraphSetup(mapping: plan.mapping).wipe(writer, expecting: nil)
                     removed.append("nodes and relationships of the mapping")
                 }
@@ -87,6 +106,15 @@ public struct PipelineSetup: Sendable {
     }
 
     // MARK: Steps
+
+    /// What was made because the mapping file asked for it: without it deletes are faster, too.
+    private func removeSchema(_ graph: BoltChannel, _ mapping: GraphMapping) throws(PipelineError) -> [String] {
+        do throws(BoltError) {
+            return try SchemaWork(mapping: mapping).removeAll(graph)
+        } catch {
+            throw PipelineError(error)
+        }
+    }
 
     private func connectSource() throws(PipelineError) -> PostgresConnection {
         try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }

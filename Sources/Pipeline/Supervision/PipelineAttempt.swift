@@ -57,7 +57,10 @@ final class PipelineAttempt: Sendable {
             checkpoint = try await loadSnapshot(start)
         }
         if stop.isStopped { return report(.stopped(checkpoint)) }
-        checkpoint = try await followStream(start.plan.mapping, from: checkpoint)
+        let schema = SchemaKeeper(
+            settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
+        try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
+        checkpoint = try await followStream(start.plan.mapping, schema, from: checkpoint)
         report(.stopped(checkpoint))
     }
 
@@ -188,7 +191,7 @@ final class PipelineAttempt: Sendable {
     // MARK: Stream
 
     private func followStream(
-        _ mapping: GraphMapping, from checkpoint: Checkpoint
+        _ mapping: GraphMapping, _ schema: SchemaKeeper, from checkpoint: Checkpoint
     ) async throws(PipelineError) -> Checkpoint {
         let queue = BatchQueue(capacity: 1)
         let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
@@ -226,6 +229,10 @@ final class PipelineAttempt: Sendable {
                 }
                 streamStop.stop()
                 return outcome
+            }
+            group.addTask {
+                await DedicatedThread.run(name: "indexes") { schema.watch(until: streamStop) }
+                return .success(())
             }
             group.addTask { [self] in
                 await DedicatedThread.run(name: "progress") { [self] in

@@ -19,7 +19,10 @@ enum PlanCommand: Command {
 
     static func run(_ arguments: Arguments) async throws -> ExitCode {
         let project = try Project(arguments)
-        let plan = try await PipelinePlan.make(settings: project.settings, file: project.file)
+        var plan = try await PipelinePlan.make(settings: project.settings, file: project.file)
+        if let failure = await PipelinePlan.addSchemaSteps(to: &plan, settings: project.settings) {
+            Terminal.error("lockstep: the graph's schema was not compared: \(failure)")
+        }
         Terminal.out(arguments.has("json") ? plan.json : plan.text)
         return .success
     }

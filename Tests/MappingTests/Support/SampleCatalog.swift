@@ -34,7 +34,7 @@ private struct SampleType {
             "numeric": base(1700, "numeric"), "inet": base(869, "inet"), "jsonb": base(3802, "jsonb"),
             "timestamptz": base(1184, "timestamptz", "timestamp with time zone"), "bytea": base(17, "bytea"),
             "interval": base(1186, "interval"), "point": base(600, "point"),
-            "citext": base(90001, "citext"),
+            "citext": base(90001, "citext"), "vector3": base(90002, "vector", "vector(3)", 3),
         ]
         func array(_ oid: OID, of name: String) -> SampleType {
             SampleType(

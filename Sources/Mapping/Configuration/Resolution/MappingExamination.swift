@@ -26,7 +26,8 @@ extension MappingFile {
 
     /// Everything there is to say about the file and the database together.
     public func examine(against catalog: Catalog) -> MappingExamination {
-        var resolver = MappingResolver(tables: tables, pipeline: pipeline, file: file, catalog: catalog)
+        var resolver = MappingResolver(
+            tables: tables, schema: schema, pipeline: pipeline, file: file, catalog: catalog)
         let mapping = resolver.resolve()
         let faults = resolver.faults.inFileOrder
         return MappingExamination(mapping: faults.hasErrors ? nil : mapping, sound: mapping, faults: faults)

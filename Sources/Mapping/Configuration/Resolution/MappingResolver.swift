@@ -5,6 +5,7 @@ internal import PostgreSQL
 /// Holds a mapping file against the catalog, table by table: first the nodes by themselves, then what joins them.
 struct MappingResolver {
     let tables: [TableEntry]
+    let schema: [SchemaEntry]
     let pipeline: String
     /// The file's name, for messages.
     let file: String
@@ -14,8 +15,11 @@ struct MappingResolver {
     private(set) var nodes: [QualifiedName: NodeMapping] = [:]
     private var entries: [QualifiedName: TableEntry] = [:]
 
-    init(tables: [TableEntry], pipeline: String, file: String, catalog: Catalog) {
+    init(
+        tables: [TableEntry], schema: [SchemaEntry] = [], pipeline: String, file: String, catalog: Catalog
+    ) {
         self.tables = tables
+        self.schema = schema
         self.pipeline = pipeline
         self.file = file
         self.catalog = catalog
@@ -46,6 +50,7 @@ struct MappingResolver {
         }
         checkNames()
         checkCoverage()
+        result.schema = items(of: schema, in: result)
         return result
     }
 

@@ -2,6 +2,7 @@
 
 internal import Apply
 internal import Bolt
+internal import Mapping
 
 /// What the graph says of itself, as far as a pipeline depends on it. Pure data; read by ``GraphInspection``.
 struct GraphFacts: Sendable {
@@ -21,6 +22,9 @@ struct GraphFacts: Sendable {
     var schemaFailure: BoltError?
     /// Nil where it could not be read.
     var schema: GraphSchema?
+    /// What the file's `schema` means for it, and its indexes that cannot be used yet.
+    var schemaSteps: [SchemaStep] = []
+    var unfinished = SchemaWork.Unfinished()
     var checkpoint: Checkpoint?
     var hasReadCheckpoint = false
     /// Names of other pipelines that have a checkpoint in this graph.

@@ -7,7 +7,7 @@ internal import Mapping
 /// What the graph's server, schema and content mean for a pipeline.
 enum GraphFindings {
     static func findings(_ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?) -> [PreflightFinding] {
-        server(facts) + rights(facts) + schema(facts, mapping) + content(facts, mapping)
+        server(facts) + rights(facts) + schema(facts, mapping) + requested(facts) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
             + (facts.product == .arcadeDB ? mapping.map(zonedKeys) ?? [] : [])
     }

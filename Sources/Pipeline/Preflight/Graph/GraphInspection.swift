@@ -31,12 +31,12 @@ struct GraphInspection {
             }
         }
         let server = channel.server
-        let product: GraphFacts.Product =
-            server.isArcadeDB ? .arcadeDB : server.isNeo4j ? .neo4j : .other(server.agent)
+        let product = GraphFacts.Product(server)
         var facts = GraphFacts(product: product)
         facts.release = server.release
         attempt { () throws(PipelineError) in try readPipelines(&facts) }
         attempt { () throws(PipelineError) in try readSchema(&facts) }
+        attempt { () throws(PipelineError) in try readSchemaSteps(&facts) }
         facts.writeFailure = tryAndUndo("CREATE (c:\(Cypher.quoted(GraphMapping.checkpointLabel))) DELETE c")
         if product == .neo4j, facts.writeFailure == nil, let missing = missing(facts).first {
             facts.schemaFailure = tryAndUndo(missing.statement)
@@ -70,6 +70,17 @@ struct GraphInspection {
 
     private func readSchema(_ facts: inout GraphFacts) throws(PipelineError) {
         do throws(BoltError) { facts.schema = try GraphSchema.read(channel) } catch { throw PipelineError(error) }
+    }
+
+    private func readSchemaSteps(_ facts: inout GraphFacts) throws(PipelineError) {
+        guard let mapping else { return }
+        do throws(BoltError) {
+            let work = SchemaWork(mapping: mapping)
+            facts.schemaSteps = try work.steps(channel)
+            facts.unfinished = try work.unfinished(channel)
+        } catch {
+            throw PipelineError(error)
+        }
     }
 
     private func readContent(_ facts: inout GraphFacts) throws(PipelineError) {

@@ -14,6 +14,15 @@ struct GraphSchema: Sendable {
         var properties: [String]
         /// An index that belongs to a constraint.
         var isOwned = false
+        /// `ONLINE`, `POPULATING` or `FAILED`, of an index.
+        var state = ""
+        var percent = 100.0
+        /// Why it failed; empty where it did not.
+        var failure = ""
+        /// The settings of an index, by their full names.
+        var configuration: [String: BoltValue] = [:]
+        /// What a constraint on the type asks for: `INTEGER`.
+        var propertyType: String?
 
         /// Of this label and of just these properties, in any order.
         func covers(_ label: String, _ wanted: [String]) -> Bool {
@@ -28,13 +37,13 @@ struct GraphSchema: Sendable {
     static func read(_ graph: BoltChannel) throws(BoltError) -> GraphSchema {
         let constraints = entries(try graph.query("SHOW CONSTRAINTS"))
         let names = Set(constraints.map(\.name))
-        var indexes = entries(try graph.query("SHOW INDEXES"))
+        var indexes = entries(try graph.query("SHOW INDEXES YIELD *"))
         // Neo4j 4.4 does not say which index a constraint owns; they have one name.
         for index in indexes.indices where names.contains(indexes[index].name) { indexes[index].isOwned = true }
         return GraphSchema(constraints: constraints, indexes: indexes)
     }
 
-    private static func entries(_ result: BoltResult) -> [Entry] {
+    static func entries(_ result: BoltResult) -> [Entry] {
         let places = Dictionary(zip(result.fields, result.fields.indices), uniquingKeysWith: { first, _ in first })
         return result.rows.map { row in
             func value(_ field: String) -> BoltValue? { places[field].flatMap { $0 < row.count ? row[$0] : nil } }
@@ -42,7 +51,11 @@ struct GraphSchema: Sendable {
             return Entry(
                 name: value("name")?.stringValue ?? "", type: value("type")?.stringValue ?? "",
                 isOnNodes: value("entityType")?.stringValue == "NODE", labels: list("labelsOrTypes"),
-                properties: list("properties"), isOwned: value("owningConstraint")?.stringValue != nil)
+                properties: list("properties"), isOwned: value("owningConstraint")?.stringValue != nil,
+                state: value("state")?.stringValue ?? "", percent: value("populationPercent")?.floatValue ?? 100,
+                failure: value("failureMessage")?.stringValue ?? "",
+                configuration: value("options")?.mapValue?["indexConfig"]?.mapValue ?? [:],
+                propertyType: value("propertyType")?.stringValue)
         }
     }
 }
@@ -102,7 +115,6 @@ extension GraphSchema {
     }
 
     private static func describe(_ labels: [String], _ properties: [String], isNode: Bool) -> String {
-        let name = ":" + labels.joined(separator: ":")
-        return (isNode ? "(\(name))" : "[\(name)]") + " {\(properties.joined(separator: ", "))}"
+        SchemaItem.pattern(labels, properties, isOnNodes: isNode)
     }
 }
