@@ -89,6 +89,10 @@ struct `Values at the edge of their type` {
                 'ff:ff:ff:ff:ff:ff', '', '0/0', -1, '{}'),
             (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'empty', NULL, NULL, NULL, NULL,
                 NULL, NULL, NULL, NULL, NULL);
+        CREATE TYPE spot AS (street text, no int, tags text[]);
+        ALTER TABLE policy ADD COLUMN home spot, ADD COLUMN spans int4multirange;
+        UPDATE policy SET home = ROW('"Am Ring", (ü)', 7, '{a,"b,c"}'), spans = '{[1,3),[5,9)}' WHERE id = 1.50;
+        UPDATE policy SET home = ROW('', NULL, NULL), spans = '{}' WHERE id = 2.25;
         CREATE TABLE part_of (id int PRIMARY KEY, policy numeric(10, 2) REFERENCES policy);
         INSERT INTO part_of VALUES (1, 1.50), (2, NULL)
         """
@@ -115,7 +119,8 @@ struct `Values at the edge of their type` {
                   n: {property: n, as: integer, otherwise: string}
                   t: {property: t, as: list<string>}
               raw: {parts: {n: {property: rawN, as: float, otherwise: null}}}
-              during: {parts: {lower: from, upper: {property: until, otherwise: null}}}
+              home: {parts: {street: homeStreet, no: homeNo, tags: homeTags}}
+              during: {parts: {lower: {property: from, zone: Europe/Berlin}, upper: {property: until, otherwise: null}}}
               attrs: {property: attrs, parts: {c: colour}}
               path: path
               net: net
@@ -141,7 +146,9 @@ struct `Values at the edge of their type` {
                 let head = try #require(text.range(of: "\ntables:"))
                 text = text[..<head.upperBound] + "\n" + Self.policyTables + "\n"
                 if asText {
-                    text = text.replacingOccurrences(of: "      mac: mac\n", with: "      mac: mac\n      line: line\n")
+                    text = text.replacingOccurrences(
+                        of: "      mac: mac\n",
+                        with: "      mac: mac\n      line: line\n      spans: {property: spans, as: list<string>}\n")
                 }
             }
             try await project.whileRunning { running in
@@ -163,6 +170,15 @@ struct `Values at the edge of their type` {
                         + "n.days, n.nested, n.n, n.t, n.rawN, n.until, n.colour, n.cash, n.net6, n.opens")
                     == "1234|date(days: 2932896)|null|10000-01-01 00:00:00+00|[1,2]|[1,2,3,4]|null|ü|7|[x,y]|1.5|"
                     + "null|red|1234|fe80::1|localTime(nanoseconds: 86399999999000)")
+            #expect(
+                try await project.cypher(
+                    "MATCH (n:Policy {id: 150}) RETURN n.homeStreet, n.homeNo, n.homeTags, n.spans")
+                    == "\"Am Ring\", (ü)|7|[a,b,c]|" + (asText ? "[[1,3),[5,9)]" : "null"))
+            if kind.isNeo4j {
+                #expect(
+                    try await project.cypher("MATCH (n:Policy {id: 150}) RETURN n.from.timezone, n.from.epochSeconds")
+                        == "Europe/Berlin|1704067200")
+            }
             #expect(
                 try await project.cypher("MATCH (n:Policy {id: 225})<-[:OF]-() RETURN count(n)") == "0")
             #expect(try await project.cypher("MATCH (n:Policy {id: 1225})<-[:OF]-(p) RETURN p.id") == "2")

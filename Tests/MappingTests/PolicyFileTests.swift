@@ -9,7 +9,9 @@ import Testing
 /// Policies and parts, from the mapping file to the plan.
 struct PolicyFileTests {
     private static let catalog = Catalog.of(
-        .of("public.a", "id numeric, born date, tags int4[], doc jsonb, price numeric, t text", key: ["id"]),
+        .of(
+            "public.a", "id numeric, born date, tags int4[], doc jsonb, price numeric, t text, z timestamptz",
+            key: ["id"]),
         .of(
             "public.b", "id int4, a numeric", key: ["id"],
             references: [.of(["a"], "public.a", ["id"])]))
@@ -106,6 +108,14 @@ struct PolicyFileTests {
             #expect(
                 errors("born: {property: b, years: \(years)}")
                     == ["error: years is the first and the last year that fit, between -4712 and 5874897"])
+        }
+        #expect(errors("born: {property: b, zone: UTC}") == ["error: date as date has no zone"])
+        #expect(errors("z: {property: z, as: string, zone: UTC}").count == 1)
+        for zone in ["UTC", "\"+05:30\"", "\"-18:00\"", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
+            #expect(errors("z: {property: z, zone: \(zone)}") == [], "\(zone)")
+        }
+        for zone in ["\"+5\"", "\"+18:30\"", "\"+05:60\"", "\"'x'\"", "\"\"", "[a]"] {
+            #expect(errors("z: {property: z, zone: \(zone)}").count == 1, "\(zone)")
         }
         #expect(errors("t: {parts: {a: b}}") == ["error: text has no part a"])
         #expect(errors("doc: {parts: {a.: b}}") == ["error: jsonb has no part a."])

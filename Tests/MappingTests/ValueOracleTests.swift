@@ -42,7 +42,7 @@ struct OracleCase: Sendable, CustomTestStringConvertible {
 }
 
 /// SQL of random things.
-private enum Random {
+enum Random {
     static let bits = "md5(random()::text)"
     static let int8 = "('x' || substr(\(bits), 1, 16))::bit(64)::bigint"
     static let int4 = "('x' || substr(\(bits), 1, 8))::bit(32)::int"
@@ -86,7 +86,7 @@ private enum Random {
 }
 
 /// SQL that takes a value `v` apart.
-private enum Expected {
+enum Expected {
     static let float = "'float ' || encode(float8send(v::float8), 'hex')"
     static let date = "'date ' || (v - date '1970-01-01')"
     static let clock =
@@ -214,14 +214,14 @@ struct ValueOracleTests {
 
     /// The three forms of a value `v`, then its canonical form, in hexadecimal. A record's binary form has its only
     /// field's behind 12 bytes.
-    private static func forms(_ expected: String) -> String {
+    static func forms(_ expected: String) -> String {
         """
         encode(substr(record_send(ROW(v)), 13), 'hex'), encode(convert_to(format('%s', v), 'UTF8'), 'hex'),
         encode(convert_to(v::text, 'UTF8'), 'hex'), encode(convert_to((\(expected))::text, 'UTF8'), 'hex')
         """
     }
 
-    private static func run<Result: Sendable>(
+    static func run<Result: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Result
     ) async throws -> Result {
         let url = PostgresServer.current.url()
@@ -233,7 +233,7 @@ struct ValueOracleTests {
     }
 
     /// Encodes all forms of each value and compares with what the server says of it.
-    private func check(_ conversion: ValueConversion, query: String, comment: Comment) async throws {
+    func check(_ conversion: ValueConversion, query: String, comment: Comment) async throws {
         for session in Self.sessions {
             let rows = try await Self.run { connection throws(PostgresError) in
                 try connection.execute("\(session); SELECT setseed(\(Self.seed))")
@@ -243,7 +243,7 @@ struct ValueOracleTests {
             var wrong: [String] = []
             for row in rows {
                 let expected = String(decoding: row[3], as: UTF8.self)
-                for index in 0..<3 {
+                for index in (conversion.isBinaryExact ? 0 : 1)..<3 {
                     let packed = conversion.encoded(row[index], isBinary: index == 0)
                     if try CanonicalValue.read(packed.get()) == expected { continue }
                     let value = index == 0 ? hex(row[index]) : String(decoding: row[index], as: UTF8.self)

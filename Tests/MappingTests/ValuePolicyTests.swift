@@ -76,6 +76,15 @@ struct ValuePolicyTests {
         Row(
             .timestamptz, .dateTime, ValuePolicy(otherwise: .nearest, years: 1970...1970), "fffca2fec4c81fff",
             "1969-12-31 23:59:59.999999+00", "datetime 0 0 0"),
+        Row(
+            .timestamptz, .dateTime, ValuePolicy(zone: ValuePolicy.Zone("-03:30")), "fffca2fec4c81fff",
+            "1969-12-31 23:59:59.999999+00", "datetime -1 999999000 -12600"),
+        Row(
+            .timestamptz, .dateTime, ValuePolicy(zone: ValuePolicy.Zone("Europe/Berlin")), "fffca2fec4c81fff",
+            "1970-01-01 00:59:59.999999+01", "datetime -1 999999000 Europe/Berlin"),
+        Row(
+            .timestamptz, .dateTime, isList: true, ValuePolicy(zone: ValuePolicy.Zone("Asia/Tokyo")), nil,
+            "{\"1970-01-01 00:00:01+00\"}", "list\u{1F}datetime 1 0 Asia/Tokyo"),
         Row(.timestamptz, .dateTime, string, "8000000000000000", "-infinity", "-infinity"),
         Row(
             .timestamptz, .dateTime, ValuePolicy(otherwise: .string, years: 1970...1970), "fffca2fec4c81fff",

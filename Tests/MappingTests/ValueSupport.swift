@@ -103,7 +103,7 @@ struct CanonicalValue {
         let values = try (0..<fields).map { _ in try value() }
         let names: [UInt8: (String, Int)] = [
             0x44: ("date", 1), 0x74: ("localtime", 1), 0x54: ("time", 2), 0x64: ("localdatetime", 2),
-            0x49: ("datetime", 3), 0x45: ("duration", 4), 0x58: ("point", 3), 0x59: ("point", 4),
+            0x49: ("datetime", 3), 0x69: ("datetime", 3), 0x45: ("duration", 4), 0x58: ("point", 3), 0x59: ("point", 4),
         ]
         guard let (name, count) = names[tag], count == fields else { throw Failure.malformed(at: position) }
         return ([name] + values).joined(separator: " ")

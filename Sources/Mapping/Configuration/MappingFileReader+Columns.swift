@@ -66,6 +66,7 @@ extension MappingFileReader {
         policies.dimensions = fields.take("dimensions").flatMap { choice($0, "dimensions") }
         policies.scale = fields.take("scale").flatMap { scale($0) }
         policies.years = fields.take("years").flatMap { years($0) }
+        policies.zone = fields.take("zone").flatMap { zone($0) }
         return property.map {
             ColumnEntry(column: column, property: $0, graphType: graphType, policies: policies)
         }
@@ -92,6 +93,16 @@ extension MappingFileReader {
             return nil
         }
         return Located(scale, at: node.position)
+    }
+
+    private mutating func zone(_ node: YAMLNode) -> Located<ValuePolicy.Zone>? {
+        guard let written = text(node, "zone") else { return nil }
+        guard let zone = ValuePolicy.Zone(written.value) else {
+            fault(
+                .value, written.position, "zone is UTC, an offset such as \"+05:30\", or a name such as Europe/Berlin")
+            return nil
+        }
+        return Located(zone, at: written.position)
     }
 
     private mutating func years(_ node: YAMLNode) -> Located<ClosedRange<Int>>? {

@@ -48,11 +48,13 @@ struct PolicyEntries: Sendable, Equatable {
     var dimensions: Located<ValuePolicy.Dimensions>?
     var scale: Located<Int>?
     var years: Located<ClosedRange<Int>>?
+    var zone: Located<ValuePolicy.Zone>?
 
     var policy: ValuePolicy {
         ValuePolicy(
             otherwise: otherwise?.value ?? .error, nulls: nulls?.value ?? .error,
-            dimensions: dimensions?.value ?? .error, scale: scale?.value ?? 0, years: years?.value)
+            dimensions: dimensions?.value ?? .error, scale: scale?.value ?? 0, years: years?.value,
+            zone: zone?.value)
     }
 }
 

@@ -118,6 +118,7 @@ extension Plan {
         if let years = policy.years {
             members.append(("years", .array([.number(years.lowerBound), .number(years.upperBound)])))
         }
+        if let zone = policy.zone { members.append(("zone", .string(zone.description))) }
         if let part = conversion.part { members.append(("part", .string(part.description))) }
         return members
     }

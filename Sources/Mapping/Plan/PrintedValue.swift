@@ -37,6 +37,7 @@ extension ValueConversion {
         case .lower: "lower(\(value))"
         case .upper: "upper(\(value))"
         case .key(let key): "\(value) -> \(QualifiedName.literal(key))"
+        case .field(let fields): fields.reduce(value) { "(\($0)).\(QualifiedName.quoted($1.name))" }
         case .path: isList ? "(\(value) #> \(path))" : jsonText(value)
         }
     }
@@ -51,6 +52,10 @@ extension ValueConversion {
     /// SQL for what goes over of a value that fits; nil where its own cast to `text` prints that.
     fileprivate func printed(_ value: String) -> String? {
         if isJSONPart { return isList ? printedJSONList(value) : printedScalar(value) }
+        if source == .multirange {
+            return "CASE WHEN \(value) IS NOT NULL THEN ARRAY(SELECT r::text FROM unnest(\(value)) "
+                + "WITH ORDINALITY AS e(r, i) ORDER BY i) END"
+        }
         guard isArray else { return printedScalar(value) }
         let element = printedScalar("v")
         guard element != nil || policy.nulls == .drop || policy.dimensions == .flatten else { return nil }

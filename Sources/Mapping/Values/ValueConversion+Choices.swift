@@ -37,7 +37,8 @@ extension ValueConversion {
 
     /// The conversions of a part of a column's values, the natural one first; none where the type has no such part.
     ///
-    /// - Parameter name: `lower` and `upper` of a range, a path into `json` and `jsonb`, a key of an `hstore`.
+    /// - Parameter name: `lower` and `upper` of a range, a path into `json` and `jsonb`, a key of an `hstore`, a field of a
+    ///   composite.
     static func choices(forPart name: String, of type: OID, in catalog: Catalog) -> [ValueConversion] {
         let underlying = catalog.underlyingType(of: type)
         func parts(_ part: ValuePart, _ choices: [ValueConversion]) -> [ValueConversion] {
@@ -57,12 +58,34 @@ extension ValueConversion {
             return parts(.path(steps), scalars + lists)
         case let oid where underlying?.name == "hstore" && oid.isOfUser:
             return parts(.key(name), [ValueConversion(source: .hstore, target: .string)])
+        case _ where underlying?.kind == .composite:
+            guard let steps = ValuePart.steps(name), let (fields, type) = fields(steps, of: underlying, in: catalog)
+            else { return [] }
+            return parts(.field(fields), choices(for: type, in: catalog))
         case let oid:
             guard let bound: ValuePart = name == "lower" ? .lower : name == "upper" ? .upper : nil,
-                let element = TypeOID.rangeElements[oid]
+                underlying?.kind != .multirange,
+                let element = TypeOID.rangeElements[oid] ?? underlying?.rangeElement
             else { return [] }
-            return parts(bound, scalarChoices(for: nil, oid: element))
+            return parts(bound, scalarChoices(for: catalog.underlyingType(of: element), oid: element))
         }
+    }
+
+    /// The fields that names lead through, and the type of the last one.
+    private static func fields(
+        _ names: [String], of type: Catalog.DataType?, in catalog: Catalog
+    ) -> (fields: [ValuePart.Field], type: OID)? {
+        var fields: [ValuePart.Field] = []
+        var inside = type
+        var last: OID?
+        for name in names {
+            guard let index = inside?.fields.firstIndex(where: { $0.name == name }), let field = inside?.fields[index]
+            else { return nil }
+            fields.append(ValuePart.Field(index: index, name: name))
+            last = field.type
+            inside = catalog.underlyingType(of: field.type)
+        }
+        return last.map { (fields, $0) }
     }
 
     private static let printed = ValueConversion(source: .printed, target: .string)
@@ -70,7 +93,8 @@ extension ValueConversion {
     private static func scalarChoices(for type: Catalog.DataType?, oid: OID) -> [ValueConversion] {
         switch type?.kind {
         case .enum: return [ValueConversion(source: .text, target: .string)]
-        case .array, .composite, .range, .multirange, .pseudo: return [printed]
+        case .multirange: return [printed, ValueConversion(source: .multirange, target: .string, isList: true)]
+        case .array, .composite, .range, .pseudo: return [printed]
         case .base, .domain, nil: break
         }
         let oid = type?.oid ?? oid

@@ -46,15 +46,19 @@ extension ValueConversion {
         case .upper: try encodeBound(bytes, isUpper: true, isBinary: isBinary, into: &out)
         case .path(let path): try encodeJSON(bytes, at: path, isBinary: isBinary, into: &out)
         case .key(let key): try encodeHstore(bytes, at: key, isBinary: isBinary, into: &out)
+        case .field(let fields):
+            try encodeField(bytes, fields[...], isBinary: isBinary, isPrinted: false, into: &out)
         }
     }
 
     @inline(__always)
-    private func encodeWhole(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
+    func encodeWhole(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
         if !isList {
             try encodeScalar(bytes, isBinary: isBinary, into: &out)
         } else if source == .vector || source == .halfvec {
             try encodeVector(bytes, isBinary: isBinary, into: &out)
+        } else if source == .multirange {
+            try encodeMultirange(bytes, isBinary: isBinary, into: &out)
         } else if isBinary {
             try encodeBinaryArray(bytes, into: &out)
         } else {
@@ -90,7 +94,7 @@ extension ValueConversion {
         case .xid8, .lsn, .tid: try encodeSystemNumber(bytes, isBinary: isBinary, into: &out)
         case .point: try encodePoint(bytes, isBinary: isBinary, into: &out)
         case .geometry: try encodeGeometry(bytes, isBinary: isBinary, into: &out)
-        case .printed, .vector, .halfvec:
+        case .printed, .vector, .halfvec, .multirange:
             guard !isBinary else { throw ValueError(.binaryNotTaken) }
             out.appendString(bytes)
         }
@@ -101,12 +105,15 @@ extension ValueConversion {
     private func encodePrinted(
         _ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer
     ) throws(ValueError) {
+        if case .field(let fields)? = part {
+            return try encodeField(bytes, fields[...], isBinary: isBinary, isPrinted: true, into: &out)
+        }
         guard part != nil else { return try printScalar(bytes, isBinary: isBinary, into: &out) }
         let printing = ValueConversion(source: source, target: .string, part: part)
         try printing.encodeFitting(bytes, isBinary: isBinary, into: &out)
     }
 
-    private func printScalar(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
+    func printScalar(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
         guard isBinary else { return out.appendString(bytes) }
         switch source {
         case .date, .time, .timetz, .timestamp, .timestamptz: try printMoment(bytes, into: &out)

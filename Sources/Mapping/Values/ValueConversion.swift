@@ -35,6 +35,8 @@ public struct ValueConversion: Sendable, Hashable {
         case geometry
         /// pgvector: `vector`, of singles, and `halfvec`.
         case vector, halfvec
+        /// A multirange that becomes a list of its ranges.
+        case multirange
         /// Any other type: only as PostgreSQL prints it.
         case printed
     }
@@ -78,17 +80,18 @@ public struct ValueConversion: Sendable, Hashable {
     /// runs in text mode, and a COPY selects `concat(column)`.
     public var isBinaryExact: Bool {
         // The print of a whole array is not put together here.
-        source != .printed && !(isArray && policy.otherwise == .string)
+        source != .printed && source != .multirange && !(isArray && policy.otherwise == .string)
     }
 
     /// An array of PostgreSQL, rather than one value or something else that becomes a list.
-    var isArray: Bool { isList && part == nil && source != .vector && source != .halfvec }
+    var isArray: Bool { isList && !isJSONPart && ![.vector, .halfvec, .multirange].contains(source) }
 }
 
 extension ValueConversion: CustomStringConvertible {
     /// For people: the name and the policies, `integer, scale 2, otherwise null`.
     public var description: String {
         var words = [name]
+        if let zone = policy.zone { words.append("zone \(zone)") }
         if policy.scale != 0 { words.append("scale \(policy.scale)") }
         if let years = policy.years { words.append("years \(years.lowerBound) to \(years.upperBound)") }
         if policy.nulls != .error { words.append("nulls \(policy.nulls)") }
@@ -118,6 +121,8 @@ extension ValueConversion {
         default: false
         }
     }
+
+    var hasZone: Bool { source == .timestamptz && target == .dateTime }
 
     var hasScale: Bool { source == .numeric && target == .integer }
 

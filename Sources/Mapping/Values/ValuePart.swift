@@ -8,15 +8,28 @@ public enum ValuePart: Sendable, Hashable, CustomStringConvertible {
     case path([String])
     /// The value of a key of an `hstore`.
     case key(String)
+    /// A field of a composite, perhaps of one inside it.
+    case field([Field])
+
+    public struct Field: Sendable, Hashable {
+        /// Its place among the fields that are not dropped, from 0.
+        public var index: Int
+        public var name: String
+    }
 
     /// As the mapping file writes it.
     public var description: String {
         switch self {
         case .lower: "lower"
         case .upper: "upper"
-        case .path(let steps): steps.map { $0.contains(".") ? "\"\($0)\"" : $0 }.joined(separator: ".")
+        case .path(let steps): Self.written(steps)
+        case .field(let fields): Self.written(fields.map(\.name))
         case .key(let key): key
         }
+    }
+
+    private static func written(_ steps: [String]) -> String {
+        steps.map { $0.contains(".") ? "\"\($0)\"" : $0 }.joined(separator: ".")
     }
 
     /// Steps of a path as the mapping file writes it: `address.city`, `lines.0.price`, `"a.b".c`.

@@ -151,12 +151,30 @@ extension Catalog {
         public var schema: String
         public var name: String
         public var kind: Kind
+        /// The fields of a composite type, in order; dropped ones are left out.
+        public var fields: [Field]
+        /// What a range is a range of; the range that a multirange is made of.
+        public var rangeElement: OID?
 
-        public init(oid: OID, schema: String, name: String, kind: Kind) {
+        public struct Field: Sendable, Equatable {
+            public var name: String
+            public var type: OID
+
+            public init(name: String, type: OID) {
+                self.name = name
+                self.type = type
+            }
+        }
+
+        public init(
+            oid: OID, schema: String, name: String, kind: Kind, fields: [Field] = [], rangeElement: OID? = nil
+        ) {
             self.oid = oid
             self.schema = schema
             self.name = name
             self.kind = kind
+            self.fields = fields
+            self.rangeElement = rangeElement
         }
     }
 

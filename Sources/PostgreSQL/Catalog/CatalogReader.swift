@@ -28,7 +28,12 @@ public enum CatalogReader {
         try reading.columns(connection.query(columnsSQL))
         try reading.keys(connection.query(keysSQL))
         try reading.foreignKeys(connection.query(foreignKeysSQL(connection.serverVersion)))
-        let types = try reading.types(connection.query(typesSQL))
+        var types = try reading.types(connection.query(typesSQL))
+        let composites = types.values.filter { $0.kind == .composite }.map(\.oid.rawValue).sorted()
+        if !composites.isEmpty {
+            let list = "{\(composites.map(String.init).joined(separator: ","))}"
+            try reading.addFields(connection.query(fieldsSQL, [list]), to: &types)
+        }
         guard let database = try connection.query("SELECT pg_catalog.current_database()").first?[0] else {
             throw reading.unreadable("current_database")
         }
@@ -110,7 +115,7 @@ extension CatalogReader {
             """
     }
 
-    /// Closed over element and base types. An array is what the array functions store: of variable length, with an
+    /// Closed over element and base types, fields of composites and what ranges are made of. An array is what the array functions store: of variable length, with an
     /// element type (`point` has one too, but a fixed length).
     private static let typesSQL =
         captured.replacingPrefix("WITH ", by: "WITH RECURSIVE ") + """
@@ -119,13 +124,33 @@ extension CatalogReader {
                 WHERE a.attnum > 0 AND NOT a.attisdropped
                 UNION
                 SELECT part.oid FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
-                CROSS JOIN LATERAL (VALUES (y.typelem), (y.typbasetype)) AS part (oid)
+                CROSS JOIN LATERAL (
+                    VALUES (y.typelem), (y.typbasetype)
+                    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                    WHERE y.typtype = 'c' AND a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                    UNION ALL \(rangeElement)
+                ) AS part (oid)
                 WHERE part.oid <> 0)
             SELECT y.oid, n.nspname, y.typname, y.typtype, y.typbasetype,
-                CASE WHEN y.typlen = -1 THEN y.typelem ELSE 0 END AS element
+                CASE WHEN y.typlen = -1 THEN y.typelem ELSE 0 END AS element,
+                coalesce((\(rangeElement)), 0) AS range
             FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
             JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
             """
+
+    /// What the range `y` is a range of, or the range that the multirange `y` is made of; no row for any other type.
+    private static let rangeElement = """
+        SELECT CASE WHEN y.typtype = 'r' THEN r.rngsubtype ELSE r.rngtypid END FROM pg_catalog.pg_range r
+        WHERE y.typtype IN ('r', 'm')
+            AND y.oid IN (r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid)
+        """
+
+    private static let fieldsSQL = """
+        SELECT y.oid, a.attname, a.atttypid FROM pg_catalog.pg_type y
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = y.typrelid
+        WHERE y.typtype = 'c' AND y.oid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY y.oid, a.attnum
+        """
 }
 
 extension String {
@@ -235,10 +260,19 @@ extension CatalogReader {
             var types: [OID: Catalog.DataType] = [:]
             for row in rows {
                 let oid = try oid(row, "oid")
+                let range = try self.oid(row, "range")
                 types[oid] = Catalog.DataType(
-                    oid: oid, schema: try text(row, "nspname"), name: try text(row, "typname"), kind: try kind(row))
+                    oid: oid, schema: try text(row, "nspname"), name: try text(row, "typname"), kind: try kind(row),
+                    rangeElement: range == 0 ? nil : range)
             }
             return types
+        }
+
+        func addFields(_ rows: [PostgresRow], to types: inout [OID: Catalog.DataType]) throws(PostgresError) {
+            for row in rows {
+                let field = Catalog.DataType.Field(name: try text(row, "attname"), type: try oid(row, "atttypid"))
+                types[try oid(row, "oid")]?.fields.append(field)
+            }
         }
 
         private func kind(_ row: PostgresRow) throws(PostgresError) -> Catalog.DataType.Kind {

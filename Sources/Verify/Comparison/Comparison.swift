@@ -59,7 +59,7 @@ struct Comparison {
         table = node.table
         what = node.label
         key = node.key
-        properties = node.properties
+        properties = node.properties.map(\.inUTC)
         lookup = Array(node.key.indices)
         targets = []
     }
@@ -74,7 +74,7 @@ struct Comparison {
     private init(_ join: JoinMapping, in mapping: GraphMapping) {
         self.init(
             join.table, type: join.type, from: join.from, to: join.to, targets: [join.from, join.to], in: mapping)
-        properties = join.properties
+        properties = join.properties.map(\.inUTC)
         lookup = Array(key.indices)
     }
 
@@ -104,5 +104,15 @@ extension Comparison.Target {
             }
             columns.append((here.column, there.column))
         }
+    }
+}
+
+extension PropertyMapping {
+    /// Date-times are compared by their instants; the graph's come out in UTC too.
+    fileprivate var inUTC: PropertyMapping {
+        guard conversion.policy.zone != nil else { return self }
+        var result = self
+        result.conversion.policy = conversion.policy.inUTC
+        return result
     }
 }

@@ -29,7 +29,8 @@ extension MappingResolver {
         if !choices.isEmpty { return choices }
         note(
             .conversion, part.position, "\(column.formattedType) has no part \(part.value)",
-            "parts are lower and upper of PostgreSQL's own ranges, paths like a.b.0 in json and jsonb, keys of hstore")
+            "parts are lower and upper of ranges, paths like a.b.0 in json and jsonb, keys of hstore, fields of composites"
+        )
         return nil
     }
 
@@ -63,6 +64,9 @@ extension MappingResolver {
         if let years = policies.years, !conversion.hasYears {
             refuse(years.position, "\(what) has no years", "years are for dates and timestamps")
         }
+        if let zone = policies.zone, !conversion.hasZone {
+            refuse(zone.position, "\(what) has no zone", "a zone is for timestamp with time zone as datetime")
+        }
         return isFine
     }
 
@@ -71,7 +75,7 @@ extension MappingResolver {
         let policies = entry.policies
         let positions = [
             entry.part?.position, policies.otherwise?.position, policies.nulls?.position,
-            policies.dimensions?.position, policies.years?.position,
+            policies.dimensions?.position, policies.years?.position, policies.zone?.position,
         ]
         guard let lossy = positions.compactMap(\.self).first else { return true }
         note(

@@ -8,7 +8,7 @@ internal import Bolt
 // | `time` | i64 microseconds | local time | `74`: nanoseconds |
 // | `timetz` | i64 microseconds, i32 seconds *west* | time | `54`: nanoseconds of the local clock, seconds *east* |
 // | `timestamp` | i64 microseconds since 2000-01-01 | local date-time | `64`: seconds since 1970-01-01, nanoseconds |
-// | `timestamptz` | the same, UTC | date-time | `49`: UTC seconds since 1970, nanoseconds, offset, always 0 |
+// | `timestamptz` | the same, UTC | date-time | `49`: UTC seconds since 1970, nanoseconds, offset; `69` with a zone's name instead |
 //
 // The least and the greatest number mean -infinity and infinity. PostgreSQL's years, 4713 BC to 5874897, all fit Bolt;
 // what a column takes of them is its policy's.
@@ -65,10 +65,23 @@ extension ValueConversion {
             moment = try nearestMoment(moment)
         }
         let hasZone = source == .timestamptz
+        if case .named? = policy.zone { return append(moment, to: &out) }
         out.appendStructureHeader(tag: hasZone ? 0x49 : 0x64, fields: hasZone ? 3 : 2)
         out.append(moment.seconds)
         out.append(moment.microseconds * 1000)
-        if hasZone { out.append(0 as Int64) }
+        if hasZone { out.append(offset) }
+    }
+
+    /// Seconds ahead of UTC.
+    private var offset: Int64 { if case .offset(let seconds)? = policy.zone { Int64(seconds) } else { 0 } }
+
+    /// In a zone that has a name.
+    private func append(_ moment: Moment, to out: inout PackStreamBuffer) {
+        guard case .named(let name)? = policy.zone else { return }
+        out.appendStructureHeader(tag: 0x69, fields: 3)
+        out.append(moment.seconds)
+        out.append(moment.microseconds * 1000)
+        out.append(name)
     }
 
     private func nearestMoment(_ moment: Moment) throws(ValueError) -> Moment {

@@ -10,9 +10,16 @@ extension ValueConversion {
     func encodeBound(
         _ bytes: RawSpan, isUpper: Bool, isBinary: Bool, into out: inout PackStreamBuffer
     ) throws(ValueError) {
-        let bounds = isBinary ? try binaryBounds(bytes) : try textBounds(bytes)
-        guard let bound = isUpper ? bounds.upper : bounds.lower else { return out.appendNull() }
-        try encodeScalar(bytes.extracting(bound), isBinary: isBinary, into: &out)
+        guard !isBinary else {
+            let bounds = try binaryBounds(bytes)
+            guard let bound = isUpper ? bounds.upper : bounds.lower else { return out.appendNull() }
+            return try encodeScalar(bytes.extracting(bound), isBinary: true, into: &out)
+        }
+        guard let (place, isEscaped) = try textBound(bytes, isUpper: isUpper) else { return out.appendNull() }
+        let bound = bytes.extracting(place)
+        guard isEscaped else { return try encodeScalar(bound, isBinary: false, into: &out) }
+        let plain = bound.unescaped
+        try unsafe encodeScalar(plain.span.bytes, isBinary: false, into: &out)
     }
 
     private func binaryBounds(_ bytes: RawSpan) throws(ValueError) -> (lower: Range<Int>?, upper: Range<Int>?) {
@@ -34,28 +41,50 @@ extension ValueConversion {
         return (lower, upper)
     }
 
-    /// The bounds of numbers and moments, in which nothing is escaped.
-    private func textBounds(_ bytes: RawSpan) throws(ValueError) -> (lower: Range<Int>?, upper: Range<Int>?) {
-        if bytes.isEqual(to: "empty") { return (nil, nil) }
+    private func textBound(
+        _ bytes: RawSpan, isUpper: Bool
+    ) throws(ValueError) -> (place: Range<Int>, isEscaped: Bool)? {
+        if bytes.isEqual(to: "empty") { return nil }
         var cursor = TextCursor(bytes)
         guard cursor.skip(UInt8(ascii: "[")) || cursor.skip(UInt8(ascii: "(")) else { throw ValueError(.malformed) }
-        let lower = try cursor.bound(before: UInt8(ascii: ","))
+        let lower = try cursor.quotedField { $0 == UInt8(ascii: ",") }
         try cursor.expect(UInt8(ascii: ","))
-        let upper = try cursor.bound(before: cursor.bytes.byte(at: bytes.byteCount - 1))
+        let upper = try cursor.quotedField { $0 == UInt8(ascii: "]") || $0 == UInt8(ascii: ")") }
         guard cursor.skip(UInt8(ascii: "]")) || cursor.skip(UInt8(ascii: ")")) else { throw ValueError(.malformed) }
         try cursor.expectEnd()
-        return (lower, upper)
+        return isUpper ? upper : lower
+    }
+
+    /// Appends the ranges of a multirange, `{[1,3),[5,7)}`, each as it stands there.
+    func encodeMultirange(_ bytes: RawSpan, isBinary: Bool, into out: inout PackStreamBuffer) throws(ValueError) {
+        guard !isBinary else { throw ValueError(.binaryNotTaken) }
+        var count = 0
+        var cursor = TextCursor(bytes)
+        try cursor.expect(UInt8(ascii: "{"))
+        while try cursor.nextRange(isFirst: count == 0) != nil { count += 1 }
+        out.appendListHeader(count)
+        cursor.position = 1
+        for index in 0..<count {
+            guard let place = try cursor.nextRange(isFirst: index == 0) else { throw ValueError(.malformed) }
+            out.appendString(bytes.extracting(place))
+        }
     }
 }
 
 extension TextCursor {
-    fileprivate mutating func bound(before end: UInt8) throws(ValueError) -> Range<Int>? {
-        let isQuoted = skip(UInt8(ascii: "\""))
+    /// Steps over a range inside a multirange; nil behind the last one, which has to be the end.
+    fileprivate mutating func nextRange(isFirst: Bool) throws(ValueError) -> Range<Int>? {
+        if skip(UInt8(ascii: "}")) {
+            try expectEnd()
+            return nil
+        }
+        if !isFirst { try expect(UInt8(ascii: ",")) }
         let start = position
-        let end = isQuoted ? UInt8(ascii: "\"") : end
-        while !isAtEnd, next != end { position += 1 }
-        let bound = start..<position
-        if isQuoted { try expect(end) }
-        return bound.isEmpty && !isQuoted ? nil : bound
+        guard skip(UInt8(ascii: "[")) || skip(UInt8(ascii: "(")) else { throw ValueError(.malformed) }
+        _ = try quotedField { $0 == UInt8(ascii: ",") }
+        try expect(UInt8(ascii: ","))
+        _ = try quotedField { $0 == UInt8(ascii: "]") || $0 == UInt8(ascii: ")") }
+        guard skip(UInt8(ascii: "]")) || skip(UInt8(ascii: ")")) else { throw ValueError(.malformed) }
+        return start..<position
     }
 }

@@ -22,6 +22,8 @@ struct GraphFacts: Sendable {
     var schemaFailure: BoltError?
     /// Nil where it could not be read.
     var schema: GraphSchema?
+    /// Zones of the mapping that the server does not know.
+    var unknownZones: [String] = []
     /// What the file's `schema` means for it, and its indexes that cannot be used yet.
     var schemaSteps: [SchemaStep] = []
     var unfinished = SchemaWork.Unfinished()

@@ -29,3 +29,14 @@ extension GraphMapping {
         nodes.flatMap { $0.references.map(\.target) } + joins.flatMap { [$0.from, $0.to] }
     }
 }
+
+extension GraphMapping {
+    /// Names of the zones that date-times are given in.
+    var zones: [String] {
+        let properties = nodes.flatMap(\.properties) + joins.flatMap(\.properties)
+        let names = properties.compactMap { property -> String? in
+            if case .named(let name)? = property.conversion.policy.zone { name } else { nil }
+        }
+        return Set(names).sorted()
+    }
+}

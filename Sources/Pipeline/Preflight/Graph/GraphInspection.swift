@@ -37,6 +37,7 @@ struct GraphInspection {
         attempt { () throws(PipelineError) in try readPipelines(&facts) }
         attempt { () throws(PipelineError) in try readSchema(&facts) }
         attempt { () throws(PipelineError) in try readSchemaSteps(&facts) }
+        if let mapping { facts.unknownZones = mapping.zones.filter { !isKnown(zone: $0) } }
         facts.writeFailure = tryAndUndo("CREATE (c:\(Cypher.quoted(GraphMapping.checkpointLabel))) DELETE c")
         if product == .neo4j, facts.writeFailure == nil, let missing = missing(facts).first {
             facts.schemaFailure = tryAndUndo(missing.statement)
@@ -80,6 +81,15 @@ struct GraphInspection {
             facts.unfinished = try work.unfinished(channel)
         } catch {
             throw PipelineError(error)
+        }
+    }
+
+    private func isKnown(zone: String) -> Bool {
+        do throws(BoltError) {
+            _ = try channel.query("RETURN datetime({year: 2000, timezone: $zone})", ["zone": .string(zone)])
+            return true
+        } catch {
+            return error.kind != .server
         }
     }
 
