@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+internal import Foundation
 public import TestServers
 internal import Testing
 
@@ -7,6 +8,16 @@ extension GraphServer.Kind {
     /// Ends the running test as skipped, with the reason, where this kind is missing.
     public func requireAvailable() throws {
         if let missing { try SkippedTest.cancel(missing) }
+    }
+}
+
+extension PostgresServer {
+    /// Ends the running test as skipped, with the reason, where an extension cannot be made here.
+    public func requireExtension(_ name: String, _ remedy: String) async throws {
+        let found = try await psql("SELECT count(*) FROM pg_available_extensions WHERE name = '\(name)'")
+        if found.trimmingCharacters(in: .whitespacesAndNewlines) != "1" {
+            try SkippedTest.cancel("\(name) is not installed: \(remedy)")
+        }
     }
 }
 

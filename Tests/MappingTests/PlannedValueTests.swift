@@ -75,6 +75,8 @@ struct PlannedCase: Sendable, CustomTestStringConvertible {
         .init(1186, "interval", as: "duration", policy: null, "1 year 2 days"),
         .init(790, "money", as: "integer", "1234.56", "-0.01", "0"),
         .init(600, "point", as: "point", "(1,2.5)"),
+        .init(600, "point", as: "point", policy: null, "(Infinity,0)", "(1,NaN)", "(-1.7976931348623157e308,5e-324)"),
+        .init(600, "point", as: "point", policy: string, "(0,-Infinity)", "(1,2)"),
         .init(869, "inet", as: "string", "10.0.0.1", "10.0.0.0/8", "::1"),
     ]
 

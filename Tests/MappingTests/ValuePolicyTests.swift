@@ -114,6 +114,19 @@ struct ValuePolicyTests {
         Row(
             .geometry, .point, null, "0101000000000000000000f87f000000000000f87f",
             "0101000000000000000000F87F000000000000F87F", "null"),
+        Row(
+            .geometry, .point, ValuePolicy(), "0101000020e6100000 0000000000806640 0000000000004640",
+            "0101000020E610000000000000008066400000000000004640",
+            "point 4326 float 4066800000000000 float 4046000000000000"),
+        Row(
+            .geometry, .point, ValuePolicy(), "0101000020e6100000 0100000000806640 0000000000004640",
+            "0101000020E610000001000000008066400000000000004640", nil, .noPlace),
+        Row(
+            .geometry, .point, ValuePolicy(), "0101000000 0000000000807640 000000000000f07f",
+            "01010000000000000000807640000000000000F07F", nil, .noPlace),
+        Row(.point, .point, ValuePolicy(), "7ff0000000000000 0000000000000000", "(Infinity,0)", nil, .noPlace),
+        Row(.point, .point, null, "0000000000000000 7ff8000000000000", "(0,NaN)", "null"),
+        Row(.point, .point, string, nil, "(0,NaN)", "(0,NaN)"),
         Row(.geometry, .point, ValuePolicy(), "010200000000000000", "010200000000000000", nil, .noPoint),
         Row(
             .geometry, .point, string, "0101000020110f0000000000000000f03f0000000000000440",

@@ -172,8 +172,17 @@ extension ValueConversion {
             return "(\(value) IN ('NaN', 'Infinity', '-Infinity') "
                 + "OR abs(\(value)) < 2::numeric ^ 1024 - 2::numeric ^ 970)"
         case (.geometry, .point):
-            return "GeometryType((\(value))::geometry) = 'POINT' AND NOT ST_IsEmpty((\(value))::geometry) "
-                + "AND ST_SRID((\(value))::geometry) IN (0, 4326)"
+            let point = "(\(value))::geometry"
+            let finite = "BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
+            let inside =
+                "CASE WHEN ST_SRID(\(point)) = 4326 THEN ST_X(\(point)) BETWEEN -180 AND 180 AND ST_Y(\(point)) "
+                + "BETWEEN -90 AND 90 ELSE ST_X(\(point)) \(finite) AND ST_Y(\(point)) \(finite) END"
+            return "CASE WHEN \(value) IS NOT NULL THEN CASE WHEN GeometryType(\(point)) <> 'POINT' "
+                + "OR ST_IsEmpty(\(point)) OR ST_Zmflag(\(point)) IN (1, 3) OR ST_SRID(\(point)) NOT IN (0, 4326) "
+                + "THEN false ELSE \(inside) AND coalesce(ST_Z(\(point)), 0) \(finite) END END"
+        case (.point, .point):
+            let finite = "BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
+            return "(\(value))[0] \(finite) AND (\(value))[1] \(finite)"
         default: return nil
         }
     }

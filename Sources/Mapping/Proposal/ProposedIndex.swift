@@ -6,7 +6,7 @@ internal import PostgreSQL
 struct ProposedIndex: Sendable {
     var label: String
     var property: String
-    /// As SQL writes it.
+    /// As SQL writes it, without a schema.
     var columnType: String
     /// Nil where the column's type does not say: then the line stands in a comment.
     var dimensions: Int?
@@ -18,9 +18,11 @@ struct ProposedIndex: Sendable {
             guard let column = table.column(property.column.value) else { return nil }
             let natural = ValueConversion.natural(for: column.type, in: catalog)
             guard [.vector, .halfvec].contains(natural.source), column.typeModifier <= 4096 else { return nil }
+            let dimensions = column.typeModifier > 0 ? Int(column.typeModifier) : nil
+            let type = catalog.underlyingType(of: column.type)?.name ?? "vector"
             return ProposedIndex(
-                label: node.labels[0].value, property: property.property.value, columnType: column.formattedType,
-                dimensions: column.typeModifier > 0 ? Int(column.typeModifier) : nil)
+                label: node.labels[0].value, property: property.property.value,
+                columnType: type + (dimensions.map { "(\($0))" } ?? ""), dimensions: dimensions)
         }
     }
 

@@ -79,8 +79,9 @@ public struct ValueConversion: Sendable, Hashable {
     /// Where it is false, values have to come as their type's output function prints them: a stream with such a column
     /// runs in text mode, and a COPY selects `concat(column)`.
     public var isBinaryExact: Bool {
-        // The print of a whole array is not put together here.
-        source != .printed && source != .multirange && !(isArray && policy.otherwise == .string)
+        // The print of a whole array, and that of a double, are not put together here.
+        source != .printed && source != .multirange
+            && !(policy.otherwise == .string && (isArray || source == .point))
     }
 
     /// An array of PostgreSQL, rather than one value or something else that becomes a list.
@@ -130,7 +131,5 @@ extension ValueConversion {
 
     var isJSONPart: Bool { if case .path = part { true } else { false } }
 
-    private var scalarMayNotFit: Bool { hasNearest || (source == .interval && target == .duration) || isGeometryPoint }
-
-    private var isGeometryPoint: Bool { source == .geometry && target == .point }
+    private var scalarMayNotFit: Bool { hasNearest || (source == .interval && target == .duration) || target == .point }
 }

@@ -25,6 +25,8 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
         case severalDimensions
         /// A geometry that is no point of two or three coordinates.
         case noPoint
+        /// Coordinates that are infinite or no numbers, or beyond the earth's degrees.
+        case noPlace
         /// Coordinates in a reference system that the graph does not know.
         case unknownReferenceSystem
         /// A part of a `json` value that is of another kind than what was asked for.
@@ -53,6 +55,7 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nullElement: "The array holds a NULL, which the graph's lists cannot."
         case .severalDimensions: "The array has several dimensions, and the graph's lists have one."
         case .noPoint: "The geometry is no point of two or three coordinates."
+        case .noPlace: "The point's coordinates are infinite, no numbers, or beyond the earth's degrees."
         case .unknownReferenceSystem: "The point's reference system is neither 4326 nor none."
         case .otherKind: "The part of the document is of another kind than what the mapping asks for."
         }
@@ -69,7 +72,7 @@ public struct ValueError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nullElement: "Choose `as: string` for this column, `nulls: drop`, or `otherwise: null` or `string`."
         case .severalDimensions:
             "Choose `as: string` for this column, `dimensions: flatten`, or `otherwise: null` or `string`."
-        case .noPoint, .unknownReferenceSystem, .otherKind:
+        case .noPoint, .noPlace, .unknownReferenceSystem, .otherKind:
             "Choose `as: string` for this column, or `otherwise: null` or `string`."
         }
     }

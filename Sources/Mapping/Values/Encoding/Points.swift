@@ -15,8 +15,12 @@ extension ValueConversion {
             guard bytes.byteCount == 16 else { throw ValueError(.malformed) }
             out.appendStructureHeader(tag: 0x58, fields: 3)
             out.append(7203 as Int64)
-            out.append(Double(bitPattern: try bytes.bigEndian(at: 0, as: UInt64.self)))
-            return out.append(Double(bitPattern: try bytes.bigEndian(at: 8, as: UInt64.self)))
+            for index in 0..<2 {
+                let value = Double(bitPattern: try bytes.bigEndian(at: 8 * index, as: UInt64.self))
+                guard value.isFinite else { throw ValueError(.noPlace) }
+                out.append(value)
+            }
+            return
         }
         guard bytes.byteCount >= 5, bytes.byte(at: 0) == UInt8(ascii: "("),
             bytes.byte(at: bytes.byteCount - 1) == UInt8(ascii: ")")
@@ -27,9 +31,11 @@ extension ValueConversion {
         out.appendStructureHeader(tag: 0x58, fields: 3)
         out.append(7203 as Int64)
         let x = try parseFloat(bytes.extracting(1..<comma), isSingle: false, scratch: &out)
+        guard x.isFinite else { throw ValueError(.noPlace) }
         out.append(x)
         let y = try parseFloat(
             bytes.extracting(comma + 1..<bytes.byteCount - 1), isSingle: false, scratch: &out)
+        guard y.isFinite else { throw ValueError(.noPlace) }
         out.append(y)
     }
 
@@ -73,6 +79,9 @@ extension ValueConversion {
         for index in 0..<(hasZ ? 3 : 2) {
             let value = Double(bitPattern: try number(at: start + 8 * index, as: UInt64.self))
             guard !value.isNaN else { throw ValueError(.noPoint) }
+            // Neo4j would refuse a latitude beyond the pole, and make another of a longitude beyond the date line.
+            let limit = !isEarth || index == 2 ? .greatestFiniteMagnitude : index == 0 ? 180.0 : 90.0
+            guard abs(value) <= limit else { throw ValueError(.noPlace) }
             out.append(value)
         }
     }
