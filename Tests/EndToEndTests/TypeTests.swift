@@ -187,4 +187,44 @@ struct `Values at the edge of their type` {
                     == "9|[]|b\"l|date(days: -719162)")
         }
     }
+
+    /// Flattened: a property for each member that the documents have, and what comes later stays in the whole.
+    @Test func `documents become properties as their members are found`() async throws {
+        let schema = #"""
+            CREATE TABLE event (id int PRIMARY KEY, doc jsonb, raw json);
+            INSERT INTO event VALUES
+                (1, '{"customer": {"city": "Wien", "zip": 1010, "tags": ["a", "b"]}, "total": 12.5, "paid": true}', '{"n": 1}'),
+                (2, '{"customer": {"city": null, "zip": 4020, "tags": []}, "total": 3, "lines": [{"sku": 1}]}', '{"n": 2.5}'),
+                (3, '{"customer": {}, "void": null}', NULL), (4, NULL, '[1]'), (5, '"text"', '7')
+            """#
+        let kind = try #require(GraphServer.kinds.last)
+        try await Project.on(kind, "flat", schema: schema) { project in
+            try await project.succeed(
+                "init", "--source", project.postgres.url(database: project.database), "--graph", project.graphURL,
+                "--sample", "100")
+            try await project.whileRunning { _ in
+                try await project.settle()
+                try await project.expectEqual("from the snapshot")
+                #expect(
+                    try await project.cypher(
+                        "MATCH (n:Event {id: 1}) RETURN n.docCustomerCity, n.docCustomerZip, n.docCustomerTags, "
+                            + "n.docTotal, n.docPaid, n.rawN") == "Wien|1010|[a,b]|12.5|true|1.0")
+                #expect(
+                    try await project.cypher("MATCH (n:Event {id: 2}) RETURN n.docLines, n.docCustomerCity")
+                        == #"[{"sku": 1}]|null"#)
+                try await project.sql(
+                    #"""
+                    UPDATE event SET doc = '{"customer": {"zip": "A-1", "more": 1}, "total": 1}' WHERE id = 1;
+                    UPDATE event SET raw = '{"n": {"deep": true}}' WHERE id = 2; INSERT INTO event VALUES (6, '{"paid": 0}')
+                    """#)
+                try await project.settle()
+                try await project.expectEqual("from the stream")
+                #expect(
+                    try await project.cypher(
+                        "MATCH (n:Event {id: 1}) RETURN n.docCustomerCity, n.docCustomerZip, n.docCustomerTags, n.docTotal"
+                    )
+                        == "null|A-1|null|1.0")
+            }
+        }
+    }
 }

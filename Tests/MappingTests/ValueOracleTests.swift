@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Foundation
 import Mapping
 import PostgreSQL
 import TestServers
@@ -203,7 +204,8 @@ extension OracleCase {
 /// Text and binary of random values encode alike, and say what the server says.
 @Suite(.postgres(), .serialized)
 struct ValueOracleTests {
-    static let seed = 0.424_242
+    /// `LOCKSTEP_SEED`, a number between -1 and 1, or the one that every test run takes.
+    static let seed = ProcessInfo.processInfo.environment["LOCKSTEP_SEED"].flatMap { Double($0) } ?? 0.424_242
     static let rows = 2000
 
     /// Settings that a session may have, in both forms that the types concerned print.
@@ -233,13 +235,15 @@ struct ValueOracleTests {
     }
 
     /// Encodes all forms of each value and compares with what the server says of it.
-    func check(_ conversion: ValueConversion, query: String, comment: Comment) async throws {
+    func check(
+        _ conversion: ValueConversion, rows least: Int = 300, query: String, comment: Comment
+    ) async throws {
         for session in Self.sessions {
             let rows = try await Self.run { connection throws(PostgresError) in
                 try connection.execute("\(session); SELECT setseed(\(Self.seed))")
                 return try connection.query(query).map { row in (0..<4).map { bytes(hex: row[$0]!) } }
             }
-            #expect(rows.count >= 300, comment)
+            #expect(rows.count >= least, comment)
             var wrong: [String] = []
             for row in rows {
                 let expected = String(decoding: row[3], as: UTF8.self)

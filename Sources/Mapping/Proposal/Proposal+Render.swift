@@ -92,7 +92,20 @@ extension ProposedTable {
     private func propertyLines(_ properties: [ColumnEntry]) -> [String] {
         guard !properties.isEmpty else { return [] }
         return ["  properties:"]
-            + zip(properties, propertyReasons).map { commented("    \(pair($0))", $1) }
+            + zip(properties, propertyReasons).flatMap { lines(of: $0, reason: $1) }
+    }
+
+    /// One for a column, more where parts of its documents become properties, too.
+    private func lines(of entry: ColumnEntry, reason: String) -> [String] {
+        guard let (parts, rows) = parts[entry.column.value], !parts.isEmpty else {
+            return [commented("    \(pair(entry))", reason)]
+        }
+        return [
+            commented("    \(YAMLText.scalar(entry.column.value)):", reason),
+            commented(
+                "      property: \(YAMLText.scalar(entry.property.value))", "the whole; without it only parts go over"),
+            commented("      parts:", "as found in up to \(rows) rows"),
+        ] + parts.map { "        \($0)" }
     }
 
     private func referenceLines(_ references: [ReferenceEntry]) -> [String] {

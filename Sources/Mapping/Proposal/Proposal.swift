@@ -49,6 +49,8 @@ struct ProposedTable: Sendable {
     var toReason = ""
     /// Behind the line of each property.
     var propertyReasons: [String] = []
+    /// Lines of the parts of a column's documents, and of how many rows they are.
+    var parts: [String: (lines: [String], rows: Int)] = [:]
     /// Behind the line of each relationship.
     var referenceReasons: [String] = []
     /// Behind `exclude`.

@@ -9,7 +9,7 @@ internal import Threading
 enum InitCommand: Command {
     static let name = "init"
     static let summary = "looks at the database and writes a mapping"
-    static let synopsis = "--source URL --graph URL [-o FILE] [--pipeline NAME]"
+    static let synopsis = "--source URL --graph URL [-o FILE] [--pipeline NAME] [--sample ROWS]"
     static let details = """
         Reads the catalog and writes a commented mapping that is right for most databases; says what it decided and why.
         A file that is there already is kept byte for byte: tables that it does not mention are added at its end.
@@ -18,8 +18,10 @@ enum InitCommand: Command {
           --graph URL       Neo4j, bolt://user@host:7687; the password by LOCKSTEP_GRAPH_PASSWORD
           -o FILE           where to write (default lockstep.yaml)
           --pipeline NAME   names the checkpoint in the graph (default: the database's name)
+          --sample ROWS     look into so many rows of each table with json or jsonb, and propose a property for each
+                            member that stands there; names of members get into the file, values do not
         """
-    static let options: Set<String> = ["source", "graph", "output", "pipeline", "config"]
+    static let options: Set<String> = ["source", "graph", "output", "pipeline", "config", "sample"]
     static let flags: Set<String> = []
 
     static func run(_ arguments: Arguments) async throws -> ExitCode {
@@ -29,7 +31,9 @@ enum InitCommand: Command {
         let catalog = try await DedicatedThread.run(name: "init") { () throws(PipelineError) in
             try SourceCatalog.read(source)
         }
+        let rows = try sampleRows(arguments)
         if let existing {
+            if rows != nil { throw Arguments.UsageError(message: "--sample is for a new file; \(path) is there") }
             return try merge(existing, path, catalog)
         }
         guard let graph = arguments["graph"] else {
@@ -38,7 +42,13 @@ enum InitCommand: Command {
         do throws(BoltError) { _ = try BoltConfiguration(url: graph) } catch {
             throw Arguments.UsageError(message: error.description)
         }
-        let proposal = Proposal(for: catalog)
+        var proposal = Proposal(for: catalog)
+        if let rows {
+            proposal.add(
+                try await DedicatedThread.run(name: "sample") { () throws(PipelineError) in
+                    try DocumentSampling.read(source, catalog, rows: rows)
+                })
+        }
         let pipeline = arguments["pipeline"] ?? pipelineName(catalog.database)
         let text = proposal.render(
             Proposal.Settings(pipeline: pipeline, source: ConnectionURL(source), graph: ConnectionURL(graph)))
@@ -46,6 +56,14 @@ enum InitCommand: Command {
         explain(proposal)
         Terminal.out("\nwrote \(path); next: lockstep check, then lockstep run")
         return .success
+    }
+
+    private static func sampleRows(_ arguments: Arguments) throws(Arguments.UsageError) -> Int? {
+        guard let text = arguments["sample"] else { return nil }
+        guard let rows = Int(text), (1...1_000_000).contains(rows) else {
+            throw Arguments.UsageError(message: "--sample takes a number of rows from 1 to 1000000, not \"\(text)\"")
+        }
+        return rows
     }
 
     private static func sourceURL(_ arguments: Arguments, _ existing: [UInt8]?, _ path: String) throws -> String {
