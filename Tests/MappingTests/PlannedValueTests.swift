@@ -96,6 +96,7 @@ struct PlannedCase: Sendable, CustomTestStringConvertible {
             "{1.5,NULL,2.50}", "{1.55}"),
         .init(1041, "inet[]", as: "list<string>", "{10.0.0.1,10.0.0.0/8}"),
         .init(1001, "bytea[]", as: "list<string>", #"{"\\x00ff","\\x"}"#),
+        .init(3614, "tsvector", as: "list<string>", "'a' 'it''s':1A,3 'x\\\\y'", ""),
         .init(629, "line[]", as: "list<string>", #"{"{1,2,3}"}"#),
     ]
 

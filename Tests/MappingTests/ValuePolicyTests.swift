@@ -92,6 +92,16 @@ struct ValuePolicyTests {
         Row(.time, .localTime, nearest, "000000141dd76000", "24:00:00", "localtime 86399999999000"),
         Row(.time, .localTime, string, "000000141dd76000", "24:00:00", "24:00:00"),
         Row(.timetz, .time, string, "000000141dd76000 00006978", "24:00:00-07:30", "24:00:00-07:30"),
+        // As PostgreSQL prints money in some of its locales.
+        Row(.money, .integer, ValuePolicy(), "fffffffffffe1dc6", "-1.234,50 €", "-123450"),
+        Row(.money, .integer, ValuePolicy(), "fffffffffffffb2d", "￥-1,235", "-1235"),
+        Row(.money, .integer, ValuePolicy(), "ffffffffffed29bc", "د.ب. 1,234.500-", "-1234500"),
+        Row(.money, .integer, ValuePolicy(), "fffffffffffe1dc6", "CHF- 1’234.50", "-123450"),
+        Row(
+            .tsvector, .string, isList: true, ValuePolicy(), "00000002 612762 00 0000 635c 00 0002 0001 c002",
+            #"'a''b' 'c\\':1,2A"#, #"list\#u{1F}a'b\#u{1F}c\"#),
+        Row(.tsvector, .string, isList: true, ValuePolicy(), "00000000", "", "list"),
+        Row(.tsvector, .string, isList: true, ValuePolicy(), "00000001 6162", "'ab", nil, .malformed),
         Row(.interval, .duration, null, "7fffffffffffffff7fffffff7fffffff", "infinity", "null"),
         Row(.interval, .duration, string, "80000000000000008000000080000000", "-infinity", "-infinity"),
         Row(.int4, .integer, isList: true, drop, nullInArray, "{1,NULL}", "list\u{1F}1"),

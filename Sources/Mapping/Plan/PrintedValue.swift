@@ -52,6 +52,7 @@ extension ValueConversion {
     /// SQL for what goes over of a value that fits; nil where its own cast to `text` prints that.
     fileprivate func printed(_ value: String) -> String? {
         if isJSONPart { return isList ? printedJSONList(value) : printedScalar(value) }
+        if source == .tsvector { return "tsvector_to_array(\(value))" }
         if source == .multirange {
             return "CASE WHEN \(value) IS NOT NULL THEN ARRAY(SELECT r::text FROM unnest(\(value)) "
                 + "WITH ORDINALITY AS e(r, i) ORDER BY i) END"

@@ -61,11 +61,13 @@ public struct DocumentSample: Sendable {
 
     /// The type that holds all that was found; nil where nothing was but nulls.
     private static func type(of kinds: Set<String>) -> String? {
-        guard let first = kinds.first else { return nil }
-        if kinds.count == 1 {
-            return first == "json" || first == "list" ? (first == "list" ? "list<string>" : "string") : first
+        switch kinds {
+        case []: return nil
+        case ["integer"], ["float"], ["boolean"]: return kinds.first
+        case ["integer", "float"]: return "float"
+        case ["list"]: return "list<string>"
+        default: break
         }
-        if kinds == ["integer", "float"] { return "float" }
         let lists = kinds.subtracting(["list"])
         if lists.allSatisfy({ $0.hasPrefix("list<") }) {
             if lists.count == 1, let only = lists.first { return only }

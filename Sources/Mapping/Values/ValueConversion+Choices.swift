@@ -145,6 +145,7 @@ extension ValueConversion {
         case TypeOID.xid8: exact(.xid8, .string)
         case TypeOID.lsn: exact(.lsn, .string)
         case TypeOID.tid: exact(.tid, .string)
+        case TypeOID.tsvector: [printed, ValueConversion(source: .tsvector, target: .string, isList: true)]
         case TypeOID.point: [printed] + exact(.point, .point)
         default: nil
         }
@@ -224,6 +225,7 @@ enum TypeOID {
     static let refcursor: OID = 1790
     static let uuid: OID = 2950
     static let lsn: OID = 3220
+    static let tsvector: OID = 3614
     static let jsonb: OID = 3802
     static let jsonpath: OID = 4072
     static let xid8: OID = 5069

@@ -59,6 +59,8 @@ extension ValueConversion {
             try encodeVector(bytes, isBinary: isBinary, into: &out)
         } else if source == .multirange {
             try encodeMultirange(bytes, isBinary: isBinary, into: &out)
+        } else if source == .tsvector {
+            try encodeLexemes(bytes, isBinary: isBinary, into: &out)
         } else if isBinary {
             try encodeBinaryArray(bytes, into: &out)
         } else {
@@ -94,7 +96,7 @@ extension ValueConversion {
         case .xid8, .lsn, .tid: try encodeSystemNumber(bytes, isBinary: isBinary, into: &out)
         case .point: try encodePoint(bytes, isBinary: isBinary, into: &out)
         case .geometry: try encodeGeometry(bytes, isBinary: isBinary, into: &out)
-        case .printed, .vector, .halfvec, .multirange:
+        case .printed, .vector, .halfvec, .multirange, .tsvector:
             guard !isBinary else { throw ValueError(.binaryNotTaken) }
             out.appendString(bytes)
         }

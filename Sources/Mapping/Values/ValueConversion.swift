@@ -35,6 +35,8 @@ public struct ValueConversion: Sendable, Hashable {
         case geometry
         /// pgvector: `vector`, of singles, and `halfvec`.
         case vector, halfvec
+        /// `tsvector`, as the list of its lexemes.
+        case tsvector
         /// A multirange that becomes a list of its ranges.
         case multirange
         /// Any other type: only as PostgreSQL prints it.
@@ -85,7 +87,7 @@ public struct ValueConversion: Sendable, Hashable {
     }
 
     /// An array of PostgreSQL, rather than one value or something else that becomes a list.
-    var isArray: Bool { isList && !isJSONPart && ![.vector, .halfvec, .multirange].contains(source) }
+    var isArray: Bool { isList && !isJSONPart && ![.vector, .halfvec, .multirange, .tsvector].contains(source) }
 }
 
 extension ValueConversion: CustomStringConvertible {

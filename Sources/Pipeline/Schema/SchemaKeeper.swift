@@ -17,7 +17,7 @@ struct SchemaKeeper: Sendable {
     /// Makes, changes and drops what differs.
     func bringAbout() throws(PipelineError) {
         try connected { graph throws(BoltError) in
-            let steps = try work.steps(graph)
+            guard let steps = try readable({ () throws(BoltError) in try work.steps(graph) }) else { return }
             for step in steps where step.action == .refuse {
                 report(.warning("the \(step.what) cannot be made: \(step.reason ?? "")"))
             }
@@ -35,6 +35,15 @@ struct SchemaKeeper: Sendable {
         }
     }
 
+    /// Nil, and a warning, where the server does not let the schema be read: no reason to end the stream.
+    private func readable<Value>(_ body: () throws(BoltError) -> Value) throws(BoltError) -> Value? {
+        do throws(BoltError) { return try body() } catch {
+            guard error.kind == .server else { throw error }
+            report(.warning("the graph's indexes cannot be read: \(error)"))
+            return nil
+        }
+    }
+
     private static func remedy(_ error: BoltError) -> String {
         guard let code = error.code, code.contains("Forbidden") || code.contains("Security") else { return "" }
         return " (`lockstep setup` makes it, with the rights of a user of role architect)"
@@ -48,7 +57,9 @@ struct SchemaKeeper: Sendable {
             do throws(PipelineError) {
                 let isDone = try connected { graph throws(BoltError) in
                     while !stop.isStopped {
-                        if progress.note(try work.unfinished(graph)) { return true }
+                        guard let unfinished = try readable({ () throws(BoltError) in try work.unfinished(graph) })
+                        else { return true }
+                        if progress.note(unfinished) { return true }
                         _ = stop.sleep(for: .seconds(1))
                     }
                     return true

@@ -90,7 +90,8 @@ enum GraphFindings {
                     "\(missing.count) of \(wanted.count) constraints and indexes are not there yet, `lockstep run` "
                         + "makes them: \(missing.listed)"))
         }
-        for entry in mapping == nil ? [] : schema.foreign(to: wanted) {
+        let asked = Set(facts.schemaSteps.filter { $0.action != .drop && $0.action != .refuse }.map(\.name))
+        for entry in mapping == nil ? [] : schema.foreign(to: wanted) where !asked.contains(entry.name) {
             findings.append(
                 PreflightFinding(
                     .warning, .graph,
