@@ -19,7 +19,8 @@ extension ValueOracleTests {
         CREATE DOMAIN part_span AS part_range;
         CREATE TYPE part_dates AS RANGE (subtype = date);
         CREATE TYPE part_person AS (name text, home part_home, period tstzrange, notes part_place[]);
-        CREATE TABLE part_all (person part_person, span part_span, dates part_dates, spans int4multirange, own part_multirange)
+        CREATE TABLE part_all (person part_person, span part_span, dates part_dates, spans int4multirange, own part_multirange,
+            words tsvector)
         """
 
     private static let text = "CASE WHEN random() < 0.1 THEN NULL ELSE \(Random.text) END"
@@ -36,6 +37,8 @@ extension ValueOracleTests {
             greatest(a, b) END, (ARRAY['[]', '()', '[)', '(]'])[1 + i % 4])
         FROM (SELECT \(Random.text) COLLATE "C" AS a, \(Random.text) COLLATE "C" AS b OFFSET 0) AS s)
         """
+
+    private static let words = "to_tsvector('simple', \(Random.text) || ' it''s ' || i || ' x')"
 
     /// Column, part, `as`, the value and what is expected, where `v` is the value.
     private static let cases: [(String, String, String, String, String)] = [
@@ -60,6 +63,11 @@ extension ValueOracleTests {
             "spans", "", "list<string>",
             "(SELECT range_agg(int4range(n * 10 + i % 3, n * 10 + i % 3 + i % 4)) FROM generate_series(0, i % 5) n)",
             "'list' || coalesce((SELECT string_agg('\u{1F}' || r::text, '' ORDER BY r) FROM unnest(v) r), '')"
+        ),
+        (
+            "words", "", "list<string>", words,
+            "'list' || coalesce((SELECT string_agg('\u{1F}' || x, '' ORDER BY n) "
+                + "FROM unnest(tsvector_to_array(v)) WITH ORDINALITY AS e (x, n)), '')"
         ),
         (
             "own", "", "list<string>",
@@ -87,6 +95,12 @@ extension ValueOracleTests {
                     SELECT \(Self.forms(expected)) FROM (SELECT (\(generator))::\(column.formattedType) AS v
                         FROM generate_series(1, 1000) AS i OFFSET 0) AS s WHERE num_nonnulls(v) = 1
                     """, comment: "\(name) \(part)")
+            try await damage(
+                conversion,
+                query: """
+                    SELECT \(Self.forms(expected)) FROM (SELECT (\(generator))::\(column.formattedType) AS v
+                        FROM generate_series(1, 40) AS i OFFSET 0) AS s WHERE num_nonnulls(v) = 1
+                    """)
             // What the plan says is the same.
             let property = PropertyMapping(column: "v", property: "p", conversion: conversion, columnType: "")
             let printed = try #require(property.printedValues(of: "v").first)
@@ -110,6 +124,37 @@ extension ValueOracleTests {
                     """)[0]
             }
             #expect(differing[0] == "0" && differing[1] != "0", "\(name) \(part)")
+        }
+    }
+
+    /// Bytes that the server did not send give a value or an error, and never trap.
+    private func damage(_ conversion: ValueConversion, query: String) async throws {
+        let rows = try await Self.run { connection throws(PostgresError) in
+            try connection.query(query).map { row in (0..<2).map { bytes(hex: row[$0]!) } }
+        }
+        var random = SeededGenerator(seed: 20_261_128)
+        for row in rows {
+            for round in 0..<200 {
+                let isBinary = conversion.isBinaryExact && round % 2 == 0
+                var damaged = row[isBinary ? 0 : 1]
+                for _ in 0...round % 3 {
+                    let place = Int.random(in: 0...damaged.count, using: &random)
+                    switch Int.random(in: 0..<4, using: &random) {
+                    case 0: damaged.insert(UInt8.random(in: 0...255, using: &random), at: place)
+                    case 1: damaged.removeLast(damaged.count - place)
+                    case 2 where place < damaged.count: damaged.remove(at: place)
+                    case _ where place < damaged.count:
+                        damaged[place] = "()[]{},\"\\' 0".utf8.randomElement(using: &random)!
+                    default: damaged += damaged
+                    }
+                }
+                // A text takes any bytes over; all else has to be whole.
+                if case .success(let packed) = conversion.encoded(damaged, isBinary: isBinary),
+                    conversion.target != .string
+                {
+                    _ = try CanonicalValue.read(packed)
+                }
+            }
         }
     }
 }

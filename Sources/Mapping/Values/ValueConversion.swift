@@ -87,7 +87,12 @@ public struct ValueConversion: Sendable, Hashable {
     }
 
     /// An array of PostgreSQL, rather than one value or something else that becomes a list.
-    var isArray: Bool { isList && !isJSONPart && ![.vector, .halfvec, .multirange, .tsvector].contains(source) }
+    var isArray: Bool {
+        switch source {
+        case .vector, .halfvec, .multirange, .tsvector: false
+        default: isList && !isJSONPart
+        }
+    }
 }
 
 extension ValueConversion: CustomStringConvertible {
