@@ -90,8 +90,9 @@ struct `The graph's schema as the file says` {
                 )
                 #expect(
                     try await project.cypher(
-                        "CALL db.index.vector.queryNodes('embeddings', 1, [7.0, 1.0, 2.5]) YIELD node RETURN node.id")
-                        == "7")
+                        "CALL db.index.vector.queryNodes('embeddings', 50, [7.0, 1.0, 2.5]) YIELD node RETURN count(node)"
+                    )
+                        == "50")
                 try await project.sql("UPDATE product SET price = price + 1, name = name || 'x'")
                 // Too long for the range index that comes later.
                 try await project.sql("UPDATE product SET about = repeat('x', 9000) WHERE id = 7")

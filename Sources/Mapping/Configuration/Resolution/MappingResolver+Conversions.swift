@@ -18,9 +18,24 @@ extension MappingResolver {
         if entry.graphType == nil, conversion.source == .printed {
             note(
                 .conversion, entry.column.position,
-                "\(column.formattedType) goes over as the text that PostgreSQL prints", severity: .note)
+                "\(column.formattedType) goes over as the text that PostgreSQL prints", partsRemedy(column),
+                severity: .note)
         }
         return conversion
+    }
+
+    /// What a type has beside its text.
+    private func partsRemedy(_ column: Catalog.Column) -> String? {
+        guard let type = catalog.underlyingType(of: column.type) else { return nil }
+        let parts: [String] =
+            switch type.kind {
+            case .composite: type.fields.map(\.name)
+            case .range: ["lower", "upper"]
+            default: []
+            }
+        guard let first = parts.first else { return nil }
+        return "its parts can be properties: \(column.name): {parts: {\(first): ...}} with "
+            + parts.joined(separator: ", ")
     }
 
     private mutating func choices(_ entry: ColumnEntry, _ column: Catalog.Column) -> [ValueConversion]? {
