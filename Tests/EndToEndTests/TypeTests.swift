@@ -151,6 +151,7 @@ struct `Values at the edge of their type` {
                         with: "      mac: mac\n      line: line\n      spans: {property: spans, as: list<string>}\n")
                 }
             }
+            if !asText { try await expectZonesKnown(project) }
             try await project.whileRunning { running in
                 try await project.settle()
                 try await running.says("format=\(asText ? "text" : "binary")")
@@ -186,6 +187,16 @@ struct `Values at the edge of their type` {
                 try await project.cypher("MATCH (n:Policy {id: 225}) RETURN n.n, n.t, n.colour, n.born")
                     == "9|[]|b\"l|date(days: -719162)")
         }
+    }
+
+    /// A zone that the graph does not know would end the connection: `check` and `run` say so before.
+    private func expectZonesKnown(_ project: Project) async throws {
+        try project.edit { $0.replace("zone: Europe/Berlin", with: "zone: europe/berlin") }
+        let outcome = try await project.lockstep("run")
+        #expect(outcome.exit == .code(3) && outcome.errors.contains("no time zone europe/berlin"), "\(outcome)")
+        let check = try await project.lockstep("check")
+        #expect(check.exit == .code(1) && check.output.contains("no time zone europe/berlin"), "\(check)")
+        try project.edit { $0.replace("zone: europe/berlin", with: "zone: Europe/Berlin") }
     }
 
     /// Flattened: a property for each member that the documents have, and what comes later stays in the whole.

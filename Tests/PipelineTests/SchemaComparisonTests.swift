@@ -75,6 +75,23 @@ struct `A wanted schema against a graph` {
         #expect(steps([Self.range], [live(name: Self.range.name)]).map(\.action) == [.refuse])
     }
 
+    @Test func `takes a union of types in any order`() {
+        let typed = SchemaItem(
+            kind: .typed, labels: ["A"], properties: ["x"], propertyType: "ZONED DATETIME | STRING")
+        func action(_ type: String) -> SchemaStep.Action? {
+            let entry = GraphSchema.Entry(
+                name: typed.name, type: "NODE_PROPERTY_TYPE", isOnNodes: true, labels: ["A"], properties: ["x"],
+                propertyType: type)
+            return SchemaComparison(
+                wanted: [typed], live: GraphSchema(constraints: [entry], indexes: []), made: [SchemaRecord(typed)],
+                server: .init(product: .neo4j, release: [2026, 9], edition: "enterprise")
+            ).steps.first?.action
+        }
+        #expect(action("STRING | ZONED DATETIME") == .keep)
+        #expect(action("STRING") == .change)
+        #expect(action("STRING | DATE") == .change)
+    }
+
     @Test func `names what the server lacks`() {
         let exists = SchemaItem(kind: .exists, labels: ["A"], properties: ["x"])
         let community = steps([exists])[0]

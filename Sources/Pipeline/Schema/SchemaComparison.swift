@@ -124,7 +124,7 @@ extension GraphSchema.Entry {
 
     /// Whether it has the settings that are asked for; it has others beside them.
     func hasSettings(of item: SchemaItem) -> Bool {
-        if let wanted = item.propertyType, propertyType != wanted { return false }
+        if let wanted = item.propertyType, Self.types(wanted) != Self.types(propertyType ?? "") { return false }
         return item.options.allSatisfy { option in
             guard let value = configuration[option.name] else { return false }
             switch option.value {
@@ -135,5 +135,17 @@ extension GraphSchema.Entry {
             case .boolean(let flag): return value.boolValue == flag
             }
         }
+    }
+
+    /// Of a union; the server has an order of its own.
+    private static func types(_ union: String) -> Set<String> {
+        var types: Set<String> = []
+        var rest = union[...]
+        while let bar = rest.firstRange(of: " | ") {
+            types.insert(String(rest[..<bar.lowerBound]))
+            rest = rest[bar.upperBound...]
+        }
+        types.insert(String(rest))
+        return types
     }
 }

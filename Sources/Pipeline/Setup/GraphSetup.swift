@@ -13,6 +13,10 @@ struct GraphSetup {
         if graph.server.isArcadeDB, let finding = GraphFindings.zonedKeys(mapping).first {
             throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
         }
+        if let zone = try GraphInspection.unknownZones(mapping, graph).first {
+            let finding = GraphFindings.unknownZone(zone)
+            throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
+        }
         for constraint in try missingConstraints(graph) {
             do throws(BoltError) {
                 _ = try graph.query(constraint.statement)

@@ -3,6 +3,13 @@
 internal import Mapping
 
 extension GraphFindings {
+    static func unknownZone(_ zone: String) -> PreflightFinding {
+        PreflightFinding(
+            .error, .graph, "it knows no time zone \(zone)",
+            fix: "write a name of the IANA database, such as Europe/Berlin, in its upper and lower case, or an offset, "
+                + "such as \"+01:00\"")
+    }
+
     /// Keys that ArcadeDB cannot find: it keeps a date-time as the local one of UTC, and a date-time that is asked for is
     /// not equal to that. Rows would never be deleted, and every update would make another node.
     static func zonedKeys(_ mapping: GraphMapping) -> [PreflightFinding] {

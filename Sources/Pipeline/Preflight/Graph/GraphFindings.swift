@@ -9,11 +9,7 @@ enum GraphFindings {
     static func findings(_ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?) -> [PreflightFinding] {
         server(facts) + rights(facts) + schema(facts, mapping) + requested(facts) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
-            + facts.unknownZones.map { zone in
-                PreflightFinding(
-                    .error, .graph, "it knows no time zone \(zone)",
-                    fix: "write a name of the IANA database, such as Europe/Berlin, or an offset, such as \"+01:00\"")
-            }
+            + facts.unknownZones.map(unknownZone)
             + (facts.product == .arcadeDB ? mapping.map(zonedKeys) ?? [] : [])
     }
 

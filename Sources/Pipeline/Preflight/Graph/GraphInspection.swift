@@ -37,7 +37,9 @@ struct GraphInspection {
         attempt { () throws(PipelineError) in try readPipelines(&facts) }
         attempt { () throws(PipelineError) in try readSchema(&facts) }
         attempt { () throws(PipelineError) in try readSchemaSteps(&facts) }
-        if let mapping { facts.unknownZones = mapping.zones.filter { !isKnown(zone: $0) } }
+        attempt { () throws(PipelineError) in
+            if let mapping { facts.unknownZones = try Self.unknownZones(mapping, channel) }
+        }
         facts.writeFailure = tryAndUndo("CREATE (c:\(Cypher.quoted(GraphMapping.checkpointLabel))) DELETE c")
         if product == .neo4j, facts.writeFailure == nil, let missing = missing(facts).first {
             facts.schemaFailure = tryAndUndo(missing.statement)
@@ -84,13 +86,22 @@ struct GraphInspection {
         }
     }
 
-    private func isKnown(zone: String) -> Bool {
-        do throws(BoltError) {
-            _ = try channel.query("RETURN datetime({year: 2000, timezone: $zone})", ["zone": .string(zone)])
-            return true
-        } catch {
-            return error.kind != .server
+    /// The mapping's zones that the server does not know, or writes otherwise: a date-time in such a one ends the
+    /// connection.
+    static func unknownZones(_ mapping: GraphMapping, _ channel: BoltChannel) throws(PipelineError) -> [String] {
+        var unknown: [String] = []
+        for zone in mapping.zones {
+            do throws(BoltError) {
+                let answer = try channel.query(
+                    "RETURN datetime({year: 2000, timezone: $zone})", ["zone": .string(zone)]
+                ).rows.first?.first
+                if case .dateTimeZone(_, _, zone)? = answer { continue }
+            } catch {
+                guard error.kind == .server else { throw PipelineError(error) }
+            }
+            unknown.append(zone)
         }
+        return unknown
     }
 
     private func readContent(_ facts: inout GraphFacts) throws(PipelineError) {
