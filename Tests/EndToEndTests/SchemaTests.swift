@@ -127,11 +127,24 @@ struct `The graph's schema as the file says` {
                 ])
             #expect(try await project.succeed("plan").contains("nothing: all 6 are there"))
 
+            try await expectRefusal(project)
             try await expectFailure(project)
             try await project.succeed("teardown", "--data")
             #expect(try await indexes(project) == ["mine RANGE ONLINE", "other RANGE ONLINE"])
             #expect(try await project.cypher("MATCH (n) RETURN count(n)") == "0")
         }
+    }
+
+    /// Community has no existence constraints: an error of `check`, and no obstacle to the rest.
+    private func expectRefusal(_ project: Project) async throws {
+        let more =
+            "    - {label: Category, properties: [name]}\n  constraints: [{type: exists, label: Product, properties: [name]}]\n"
+        try edit(project, Self.second + more)
+        let check = try await project.lockstep("check")
+        #expect(check.exit == .code(1) && check.output.contains("Community edition has no existence"), "\(check)")
+        let setup = try await project.lockstep("setup")
+        #expect(setup.exit == .code(1) && setup.errors.contains("the existence constraint"), "\(setup)")
+        #expect(!setup.output.contains("made index"), "the index `other` serves: \(setup)")
     }
 
     /// A value that is too long for a range index, which then fails; the stream goes on.
@@ -160,6 +173,7 @@ struct `The graph's schema as the file says` {
                 try await running.says("the vector index on (:Chunk) {embedding} cannot be made")
                 try await project.expectEqual("without indexes")
             }
+            #expect(try await project.succeed("setup").contains("on ArcadeDB none is made"))
             #expect(try await indexes(project).isEmpty)
         }
     }

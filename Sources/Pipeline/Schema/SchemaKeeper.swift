@@ -19,7 +19,8 @@ struct SchemaKeeper: Sendable {
         try connected { graph throws(BoltError) in
             guard let steps = try readable({ () throws(BoltError) in try work.steps(graph) }) else { return }
             for step in steps where step.action == .refuse {
-                report(.warning("the \(step.what) cannot be made: \(step.reason ?? "")"))
+                let what = "the \(step.what) cannot be made: \(step.reason ?? "")"
+                report(step.isLacking ? .schema(what) : .warning(what))
             }
             try work.apply(steps, graph) { step in
                 let what =
