@@ -33,9 +33,10 @@ let package = Package(
         module("Threading", ["CLockstep"]),
         module("Bolt", ["Threading", "COpenSSL"]),
         module("PostgreSQL", ["Threading", "CLibPQ"]),
+        module("Digest", ["COpenSSL"]),
         module("Mapping", ["Bolt", "PostgreSQL", "CYAML"]),
         module("Capture", ["Mapping", "PostgreSQL", "Threading"]),
-        module("Apply", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
+        module("Apply", ["Mapping", "Bolt", "PostgreSQL", "Digest", "Threading"]),
         module("Verify", ["Mapping", "Bolt", "PostgreSQL", "Threading"]),
         module("Pipeline", ["Capture", "Apply", "Verify", "Mapping", "Bolt", "PostgreSQL", "Threading"]),
         .executableTarget(

@@ -17,7 +17,7 @@ struct MappingMergeTests {
 
           # No primary key, and no unique key without NULLs.
           public.logs:
-            # To have it in the graph: ALTER TABLE public.logs ADD PRIMARY KEY (...);
+            # To have it in the graph: ALTER TABLE public.logs ADD PRIMARY KEY (...); or, for a node for each distinct row, ALTER TABLE public.logs REPLICA IDENTITY FULL;
             skip: true
 
           public.posts:

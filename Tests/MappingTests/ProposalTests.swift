@@ -42,7 +42,7 @@ struct ProposalTests {
             tables:
               # No primary key, and no unique key without NULLs.
               public.log:
-                # To have it in the graph: ALTER TABLE public.log ADD PRIMARY KEY (...);
+                # To have it in the graph: ALTER TABLE public.log ADD PRIMARY KEY (...); or, for a node for each distinct row, ALTER TABLE public.log REPLICA IDENTITY FULL;
                 skip: true
 
               # Each row becomes a relationship: the primary key is made of two foreign keys, and nothing refers to it.
@@ -108,14 +108,35 @@ struct ProposalTests {
             proposal.leftOut.map(\.remedy) == [
                 "ALTER TABLE public.a REPLICA IDENTITY DEFAULT;",
                 "ALTER TABLE public.b REPLICA IDENTITY USING INDEX \"t_code\";",
-                "ALTER TABLE public.c ADD PRIMARY KEY (...);",
-                "ALTER TABLE public.f ADD PRIMARY KEY (...);",
+                "ALTER TABLE public.c ADD PRIMARY KEY (...); or, for a node for each distinct row, "
+                    + "ALTER TABLE public.c REPLICA IDENTITY FULL;",
             ])
         #expect(
             proposal.decisions.filter { $0.contains("->") } == [
                 "public.d -> (:D) by (code), unique key, carried by the replica identity",
                 "public.e -> (:E) by (code), unique key, carried by the replica identity",
+                "public.f -> (:F), one for each distinct row",
             ])
+    }
+
+    @Test func `a table without a key whose rows come whole counts them, and nothing refers to it`() throws {
+        let catalog = Catalog.of(
+            .of("public.people", "id int4", key: ["id"]),
+            .of(
+                "public.log", "at timestamptz, who int4, row_count int4, code text",
+                unique: [.init(indexName: "log_code", columns: ["code"])],
+                references: [.of(["who"], "public.people", ["id"])], identity: .full),
+            .of("public.notes", "id int4, code text", key: ["id"], references: [.of(["code"], "public.log", ["code"])]))
+        let log = try node("public.log", in: catalog)
+        #expect(log.key.isEmpty)
+        #expect(log.distinct?.digest.value == "rowDigest")
+        // A column is called so.
+        #expect(log.distinct?.count.value == "row_count")
+        #expect(log.references.map(\.type.value) == ["WHO"])
+        let text = Proposal(for: catalog).render(settings)
+        #expect(text.contains("distinct: {digest: rowDigest, count: row_count}  # no key, and REPLICA IDENTITY FULL"))
+        #expect(try node("public.notes", in: catalog).references.isEmpty)
+        #expect(text.contains("the nodes of public.log count equal rows"))
     }
 
     @Test func `a generated column is left out before PostgreSQL 18 and taken from it on`() throws {

@@ -15,7 +15,7 @@ public final class BatchEncoder {
     private let truncations: [QualifiedName: Int]
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
-    private var programs: [TableProgram] = []
+    private(set) var programs: [TableProgram] = []
     private var hasAdoptions = false
     /// The program by which each table's entities of this segment are read.
     private var programOfTable: [Int: Int32] = [:]
@@ -24,7 +24,8 @@ public final class BatchEncoder {
     /// Rows at places where others have come since, the last of them behind; see ``Occupant``.
     var beneath: [Int: [Occupant]] = [:]
     private var memory = ReferenceMemory()
-    private var writer = SegmentWriter()
+    var writer = SegmentWriter()
+    var digest = RowDigest()
     private var statements: [EncodedStatement] = []
     private var absent: [Int] = []
 
@@ -108,6 +109,9 @@ public final class BatchEncoder {
             if programOfTable[program.tableIndex] != nil { try flushSegment(fields, bytes) }
             programOfTable[program.tableIndex] = index
         }
+        if let columns = program.distinctColumns, change.kind != .truncate {
+            return try count(change, columns, program, index, &fields, bytes)
+        }
         switch change.kind {
         case .insert:
             let place = try touch(program, index, change.newStart, nil, existed: false, fields, bytes)
@@ -158,6 +162,7 @@ public final class BatchEncoder {
             beneath[place] = nil
             leave(place, .top)
             entities[place].existed = false
+            entities[place].difference = 0
         }
     }
 
@@ -233,7 +238,7 @@ public final class BatchEncoder {
         return mask
     }
 
-    private func fillUnchanged(
+    func fillUnchanged(
         _ program: TableProgram, newStart: UInt32, from oldStart: UInt32, _ fields: inout ContiguousArray<Field>
     ) {
         for column in 0..<program.columnCount where fields[Int(newStart) + column].kind == .unchanged {
@@ -271,6 +276,8 @@ public final class BatchEncoder {
                     throw error.ofRow(with: entities.keyText(of: entity))
                 }
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
+            } else if entity.difference != 0 {
+                try writeCounted(entity, fields, bytes)
             } else if entity.existed, !entity.isTakenAlong {
                 writeDelete(entity)
             }
@@ -432,12 +439,12 @@ public final class BatchEncoder {
         return hash
     }
 
-    private func writeEnds(
+    func writeEnds(
         _ entity: Entity, _ columns: [ColumnProgram], _ isNull: Bool, into target: EncodedStatement,
         _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]
-        target.rows.appendListHeader(program.key.count + columns.count)
+        target.rows.appendListHeader(program.keyCount + columns.count)
         entities.appendKey(of: entity, to: &target.rows)
         for column in columns {
             if isNull {
@@ -449,7 +456,7 @@ public final class BatchEncoder {
         target.rowCount += 1
     }
 
-    private static func encode(
+    static func encode(
         _ column: ColumnProgram, _ field: Field, _ bytes: RawSpan, into out: inout PackStreamBuffer,
         _ program: TableProgram
     ) throws(ApplyError) {

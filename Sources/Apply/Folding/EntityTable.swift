@@ -25,6 +25,8 @@ struct Entity {
     var references: UInt64 = 0
     /// Its node, or the relationship of its join row, is taken to another place: it is not to be deleted here.
     var isTakenAlong = false
+    /// Where equal rows are counted: by how much there are more of them now.
+    var difference: Int64 = 0
 }
 
 /// The entities that a segment has touched, found by table and key. Keys are PackStream bytes in one arena.

@@ -126,7 +126,9 @@ struct SegmentWriter {
     private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {
         let present = program.properties.indices.filter { !absent.contains($0) }
         return switch program.shape {
-        case .node(let node, _): node.upsertStatement(properties: present, returns: program.keepsNodes)
+        case .node(let node, _):
+            program.distinctColumns != nil
+                ? node.countUpStatement() : node.upsertStatement(properties: present, returns: program.keepsNodes)
         case .join(let join): join.upsertStatement(properties: present)
         }
     }
@@ -147,6 +149,8 @@ struct SegmentWriter {
 extension TableProgram {
     fileprivate var deleteText: String {
         switch shape {
+        case .node(let node, _) where distinctColumns != nil:
+            part == .departures ? node.deleteUncountedStatement() : node.countDownStatement(deletes: !keepsNodes)
         case .node(let node, _):
             !keepsNodes
                 ? node.deleteStatement() : part == .nodes ? node.markGoneStatement() : node.deleteGoneStatement()

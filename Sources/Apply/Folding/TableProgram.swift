@@ -45,12 +45,18 @@ public final class TableProgram {
     let columnCount: Int
     let key: [ColumnProgram]
     let properties: [ColumnProgram]
+    /// Where equal rows are counted: the columns that tell rows apart, as indices into the tuple. Nil in a first read, which
+    /// is given digests and counts as columns.
+    let distinctColumns: [Int]?
     let writesRows: Bool
     /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
     let mayRepeatKeys: Bool
     let adoptions: [Adoption]
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
+
+    /// Values of a node's key: one, where that is the digest of a row.
+    var keyCount: Int { distinctColumns == nil ? key.count : 1 }
 
     var references: [[ColumnProgram]] {
         if case .node(_, let references) = shape { references } else { [] }
@@ -70,9 +76,11 @@ public final class TableProgram {
     ) throws(ApplyError) -> TableProgram? {
         if let index = mapping.nodes.firstIndex(where: { $0.table == relation.name }) {
             let node = mapping.nodes[index]
-            let key = try columns(node.key, in: relation)
+            let distinct = relation.columns.contains { $0.name == DistinctRows.digestColumn } ? nil : node.distinct
+            let key = distinct == nil ? try columns(node.key, in: relation) : []
             let writesRows = part == .all || part == .nodes
-            let properties = writesRows ? try columns(node.properties, in: relation) : []
+            let values = node.properties.filter { distinct == nil || $0.column != DistinctRows.countColumn }
+            let properties = writesRows ? try columns(values, in: relation) : []
             var references: [[ColumnProgram]] = []
             if part == .all || part == .relationships {
                 for reference in node.references {
@@ -90,7 +98,10 @@ public final class TableProgram {
             }
             return TableProgram(
                 relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
-                writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions)
+                writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
+                distinctColumns: try distinct.map { distinct throws(ApplyError) in
+                    try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
+                })
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part == .all || part == .relationships else { return nil }
@@ -104,12 +115,13 @@ public final class TableProgram {
 
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = []
+        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = [], distinctColumns: [Int]? = nil
     ) {
         table = relation.name
         self.shape = shape
         columnCount = relation.columns.count
         mayRepeatKeys = relation.replicaIdentity == .full
+        self.distinctColumns = distinctColumns
         self.key = key
         self.properties = properties
         self.tableIndex = tableIndex
@@ -124,14 +136,17 @@ public final class TableProgram {
     ) throws(ApplyError) -> [ColumnProgram] {
         var found: [ColumnProgram] = []
         for property in mapped {
-            guard let index = relation.columns.firstIndex(where: { $0.name == property.column }) else {
-                throw ApplyError(
-                    .schemaChanged, table: relation.name,
-                    "the table has no column \"\(property.column)\" any more, which the mapping names. "
-                        + "Take it out of the mapping (or correct its name) and start again.")
-            }
+            let index = try index(of: property.column, in: relation)
             found.append(ColumnProgram(column: index, conversion: property.conversion, name: property.column))
         }
         return found
+    }
+
+    private static func index(of column: String, in relation: Relation) throws(ApplyError) -> Int {
+        if let index = relation.columns.firstIndex(where: { $0.name == column }) { return index }
+        throw ApplyError(
+            .schemaChanged, table: relation.name,
+            "the table has no column \"\(column)\" any more, which the mapping names. "
+                + "Take it out of the mapping (or correct its name) and start again.")
     }
 }

@@ -72,6 +72,7 @@ extension SnapshotCopy {
     ///
     /// - Parameters:
     ///   - columns: In the order of the fields that a row gets.
+    ///   - rows: A query in brackets that stands for the table; it is told whether that is a partitioned one.
     ///   - filter: A condition in SQL for the rows to take; nil for all.
     ///   - relation: Index into the relations of `buffer`, for the changes.
     ///   - maxRows: `flush` is called as soon as the buffer holds so many rows…
@@ -79,13 +80,14 @@ extension SnapshotCopy {
     ///   - flush: Takes the rows away and empties the buffer.
     /// - Returns: Rows, and bytes of values and their frames, that were copied.
     public func copy<E: Error>(
-        _ table: QualifiedName, columns: [Column], where filter: String? = nil, relation: UInt32,
-        into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int, flush: () throws(E) -> Void
+        _ table: QualifiedName, rows: ((_ isPartitioned: Bool) -> String)? = nil, columns: [Column],
+        where filter: String? = nil, relation: UInt32, into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int,
+        flush: () throws(E) -> Void
     ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
         var decoder = CopyRowDecoder(columns: columns.map { $0.asText ? .text : .binary }, relation: relation)
         var total = (rows: 0, bytes: 0)
         do throws(CaptureError) {
-            try start(table, columns, filter)
+            try start(table, rows, columns, filter)
         } catch {
             throw .capture(error)
         }
@@ -116,7 +118,9 @@ extension SnapshotCopy {
         }
     }
 
-    private func start(_ table: QualifiedName, _ columns: [Column], _ filter: String?) throws(CaptureError) {
+    private func start(
+        _ table: QualifiedName, _ rows: ((Bool) -> String)?, _ columns: [Column], _ filter: String?
+    ) throws(CaptureError) {
         let kind = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
             try connection.query(
                 """
@@ -131,7 +135,8 @@ extension SnapshotCopy {
         }
         try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
             try connection.startCopy(
-                Self.statement(table, columns: columns, where: filter, isPartitioned: kind == "p"))
+                Self.statement(
+                    rows?(kind == "p") ?? (kind == "p" ? "" : "ONLY ") + table.sql, columns: columns, where: filter))
         }
     }
 
@@ -160,7 +165,7 @@ extension SnapshotCopy {
     }
 
     static func statement(
-        _ table: QualifiedName, columns: [Column], where filter: String?, isPartitioned: Bool
+        _ rows: String, columns: [Column], where filter: String?
     ) -> String {
         let list = columns.map { column in
             let name = QualifiedName.quoted(column.name)
@@ -169,7 +174,7 @@ extension SnapshotCopy {
         }
         let condition = filter.map { " WHERE (\($0))" } ?? ""
         return """
-            COPY (SELECT \(list.joined(separator: ", ")) FROM \(isPartitioned ? "" : "ONLY ")\(table.sql)\(condition)) \
+            COPY (SELECT \(list.joined(separator: ", ")) FROM \(rows) AS t\(condition)) \
             TO STDOUT (FORMAT binary)
             """
     }

@@ -38,6 +38,7 @@ extension MappingFileReader {
 
     private mutating func node(_ fields: inout Fields) -> TableEntry.Role? {
         let labels = labels(&fields)
+        if let distinctNode = fields.take("distinct") { return distinct(distinctNode, labels, &fields) }
         let keyNode = required("key", &fields)
         let key = keyNode.flatMap { columns($0, "key") }
         if let keyNode, let key, key.isEmpty {
@@ -50,6 +51,28 @@ extension MappingFileReader {
             NodeEntry(
                 labels: labels, key: key, keyPosition: Located(true, at: keyNode.position), properties: properties,
                 references: references))
+    }
+
+    /// A node for each distinct row, in place of a key.
+    private mutating func distinct(
+        _ node: YAMLNode, _ labels: [Located<String>]?, _ fields: inout Fields
+    ) -> TableEntry.Role? {
+        if let key = fields.take("key") {
+            fault(
+                .key, key.position, "key and distinct stand side by side",
+                "keep the key, or distinct for a table whose rows nothing tells apart")
+        }
+        guard var names = mapping(node, "distinct") else { return nil }
+        let digest = required("digest", &names).flatMap { text($0, "digest") }
+        let count = required("count", &names).flatMap { text($0, "count") }
+        finish(names)
+        let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
+        let references = fields.take("relationships").map { self.references($0) } ?? []
+        guard let labels, let digest, let count else { return nil }
+        return .node(
+            NodeEntry(
+                labels: labels, key: [], keyPosition: Located(true, at: node.position), properties: properties,
+                references: references, distinct: DistinctEntry(digest: digest, count: count)))
     }
 
     private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {

@@ -22,6 +22,14 @@ struct NodeEntry: Sendable, Equatable {
     var keyPosition: Located<Bool> = Located(true)
     var properties: [ColumnEntry]
     var references: [ReferenceEntry]
+    /// In place of a key: a node for each distinct row.
+    var distinct: DistinctEntry?
+}
+
+/// The properties of a table's nodes that no key tells apart.
+struct DistinctEntry: Sendable, Equatable {
+    var digest: Located<String>
+    var count: Located<String>
 }
 
 struct JoinEntry: Sendable, Equatable {

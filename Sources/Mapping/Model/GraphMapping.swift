@@ -54,10 +54,12 @@ public struct NodeMapping: Sendable {
     public var references: [ReferenceMapping]
     /// Two rows can have the same key until their transaction ends.
     public var isKeyDeferrable: Bool
+    /// Set where no key tells rows apart: then ``key`` is the digest, and one of ``properties`` the count.
+    public var distinct: DistinctRows?
 
     public init(
         table: QualifiedName, labels: [String], key: [PropertyMapping], properties: [PropertyMapping],
-        references: [ReferenceMapping], isKeyDeferrable: Bool = false
+        references: [ReferenceMapping], isKeyDeferrable: Bool = false, distinct: DistinctRows? = nil
     ) {
         self.table = table
         self.labels = labels
@@ -65,6 +67,7 @@ public struct NodeMapping: Sendable {
         self.properties = properties
         self.references = references
         self.isKeyDeferrable = isKeyDeferrable
+        self.distinct = distinct
     }
 }
 

@@ -57,13 +57,25 @@ extension Plan {
     }
 
     private func node(_ node: NodeMapping) -> JSONText {
-        .object([
-            ("table", .string(node.table.sql)),
-            ("where", .null),
-            ("labels", .array(node.labels.map(JSONText.string))),
-            ("key", .array(node.key.flatMap(entries))),
-            ("properties", .array(node.properties.filter { !$0.isOwn }.flatMap(entries))),
-        ])
+        .object(
+            rows(of: node) + [
+                ("labels", .array(node.labels.map(JSONText.string))),
+                ("key", .array(node.key.flatMap(entries))),
+                ("properties", .array(node.properties.filter { !$0.isOwn }.flatMap(entries))),
+            ])
+    }
+
+    /// What the rows are read from: a table, or a query in its place.
+    private func rows(of node: NodeMapping) -> [(String, JSONText)] {
+        guard node.distinct != nil else { return [("table", .string(node.table.sql)), ("where", .null)] }
+        return [("select", .string("SELECT * FROM \(source(of: node.table)) AS s"))]
+    }
+
+    /// What stands behind FROM for the rows of a table.
+    private func source(of table: QualifiedName) -> String {
+        let isPartitioned = catalog.table(table)?.isPartitioned ?? false
+        return mapping.nodes.first { $0.table == table }?.distinct?.rows(of: table, isPartitioned: isPartitioned)
+            ?? table.sql
     }
 
     private func references(_ node: NodeMapping) -> [JSONText] {
@@ -82,10 +94,11 @@ extension Plan {
         _ type: String, _ table: QualifiedName, from: RelationshipEnd, to: RelationshipEnd,
         _ properties: [PropertyMapping]
     ) -> JSONText {
-        var query = EndQuery(table: table, taken: catalog.table(table)?.columns.map(\.name) ?? [])
+        let source = source(of: table)
+        var query = EndQuery(source: source, taken: catalog.table(table)?.columns.map(\.name) ?? [])
         let ends = [from, to].map { end in query.byNodeKey(end, of: mapping.nodes.first { $0.label == end.label }) }
         let rows: [(String, JSONText)] =
-            query.joins.isEmpty
+            query.joins.isEmpty && source == table.sql
             ? [("table", .string(table.sql)), ("where", .null)] : [("select", .string(query.sql))]
         let keys = ends.map { end in
             JSONText.object([("label", .string(end.label)), ("key", .array(end.key.flatMap(entries)))])
@@ -127,19 +140,20 @@ extension Plan {
 /// The rows of a relationship's table with the key of each node at hand, also where a foreign key refers to another
 /// unique key of the node: that takes a join.
 private struct EndQuery {
-    let table: QualifiedName
+    /// What stands behind FROM.
+    let source: String
     /// Column names that stand for something already.
     var taken: [String]
     var columns: [String] = []
     var joins: [String] = []
 
-    init(table: QualifiedName, taken: [String]) {
-        self.table = table
+    init(source: String, taken: [String]) {
+        self.source = source
         self.taken = taken
     }
 
     var sql: String {
-        "SELECT \((["s.*"] + columns).joined(separator: ", ")) FROM \(table.sql) AS s\(joins.joined())"
+        "SELECT \((["s.*"] + columns).joined(separator: ", ")) FROM \(source) AS s\(joins.joined())"
     }
 
     mutating func byNodeKey(_ end: RelationshipEnd, of node: NodeMapping?) -> RelationshipEnd {

@@ -63,6 +63,14 @@ extension Plan {
         func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
             PlannedStatement(table: node.table, purpose: purpose, cypher: cypher)
         }
+        let counting = [
+            planned("count rows up", node.countUpStatement()),
+            planned("count rows down", node.countDownStatement(deletes: true)),
+            planned("truncate", node.truncateStatement()),
+            planned("in parts: count rows down", node.countDownStatement(deletes: false)),
+            planned("in parts: delete node", node.deleteUncountedStatement()),
+            planned("in parts: truncate", node.sweepStatement()),
+        ]
         let own = [
             planned("upsert node", node.upsertStatement(properties: Array(node.properties.indices))),
             planned("change key", node.moveStatement()),
@@ -88,6 +96,7 @@ extension Plan {
                 planned("create waiting \(reference.type)", node.adoptStatement(reference, of: holder)),
             ]
         }
+        guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
         return own + references + waiting
     }
 

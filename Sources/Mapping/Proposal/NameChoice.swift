@@ -65,6 +65,11 @@ struct PropertyNames {
         return ColumnEntry(column: Located(column), property: Located(free))
     }
 
+    /// Properties for the digest and the count of distinct rows.
+    mutating func distinct() -> DistinctEntry {
+        DistinctEntry(digest: entry(for: "row_digest").property, count: entry(for: "row_count").property)
+    }
+
     private func isFree(_ property: String) -> Bool {
         !property.hasPrefix("_lockstep") && !taken.contains(property.lowercased())
     }

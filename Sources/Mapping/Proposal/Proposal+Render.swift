@@ -68,7 +68,9 @@ extension ProposedTable {
             result.append("  skip: true")
         case .node(let node):
             result.append(commented("  label: \(YAMLText.scalar(node.labels[0].value))", nameReason))
-            result.append(commented("  key: {\(node.key.map(pair).joined(separator: ", "))}", keyReason))
+            let key = node.distinct.map { "distinct: {\(names($0))}" }
+            result.append(
+                commented("  \(key ?? "key: {\(node.key.map(pair).joined(separator: ", "))}")", keyReason))
             result += propertyLines(node.properties)
             result += referenceLines(node.references)
         case .join(let join):
@@ -118,6 +120,10 @@ extension ProposedTable {
                         + (reference.isEnforced ? "}" : ", enforced: false}"),
                 ]
             }
+    }
+
+    private func names(_ distinct: DistinctEntry) -> String {
+        "digest: \(YAMLText.scalar(distinct.digest.value)), count: \(YAMLText.scalar(distinct.count.value))"
     }
 
     private func pair(_ entry: ColumnEntry) -> String {

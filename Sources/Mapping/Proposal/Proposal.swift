@@ -65,7 +65,8 @@ struct ProposedTable: Sendable {
             let key = node.key.map(\.column.value).joined(separator: ", ")
             let types = node.references.map { "[:\($0.type.value)]" }.joined(separator: ", ")
             let kind = keyReason.prefix { $0 != ":" }
-            return "\(name) -> (:\(node.labels[0].value)) by (\(key)), \(kind)"
+            let rows = node.distinct == nil ? " by (\(key)), \(kind)" : ", one for each distinct row"
+            return "\(name) -> (:\(node.labels[0].value))\(rows)"
                 + (types.isEmpty ? "" : "; with \(types)")
         case .join(let join):
             return "\(name) -> [:\(join.type.value)] from \(join.from.references.value) to \(join.to.references.value)"

@@ -31,11 +31,12 @@ struct ProposalBuilder {
                 if case .node(let node) = entry.role { return node.labels.map(\.value) }
                 return []
             }
-        ).choose(for: candidates.filter { key(of: $0) != nil && joins[$0.name] == nil }.map(\.name))
+        ).choose(
+            for: candidates.filter { (key(of: $0) != nil && joins[$0.name] == nil) || countsRows($0) }.map(\.name))
         noteUsedRelationships()
         return candidates.map { table in
             if let ends = joins[table.name] { return join(table, from: ends.from, to: ends.to) }
-            if let label = labels[table.name], let key = key(of: table) { return node(table, label: label, key: key) }
+            if let label = labels[table.name] { return node(table, label: label, key: key(of: table) ?? []) }
             return skipped(table)
         }
     }
@@ -50,6 +51,12 @@ struct ProposalBuilder {
         }
     }
 
+    /// Its rows have nothing but themselves to be told apart by, and the stream carries that.
+    private func countsRows(_ table: Catalog.Table) -> Bool {
+        key(of: table) == nil && table.rowKeys.isEmpty && table.replicaIdentity == .full
+            && table.columns.contains(where: catalog.isInStream)
+    }
+
     /// The label of a table that is, or becomes, a node.
     private func label(of table: QualifiedName) -> String? {
         if case .node(let node)? = known[table]?.role { return node.labels.first?.value }
@@ -58,7 +65,7 @@ struct ProposalBuilder {
 
     private func isNode(_ name: QualifiedName) -> Bool {
         switch known[name]?.role {
-        case .node: true
+        case .node(let node): node.distinct == nil
         case .join, .skip: false
         case nil: joins[name] == nil && catalog.table(name).map { key(of: $0) != nil } ?? false
         }
@@ -175,8 +182,9 @@ extension ProposalBuilder {
         let properties = inStream.map { names.entry(for: $0.name) }
         let excluded = others.filter { !catalog.isInStream($0) }.map(\.name)
 
-        proposed.nameReason = nameReason(table.name, label)
-        proposed.keyReason = keyReason(table, key)
+        let distinct = key.isEmpty ? names.distinct() : nil
+        proposed.nameReason = nameReason(table.name, label, isDistinct: distinct != nil)
+        proposed.keyReason = distinct == nil ? keyReason(table, key) : "no key, and REPLICA IDENTITY FULL"
         proposed.propertyReasons = inStream.map(typeReason)
         proposed.excludeReason = excludeReason(others)
         proposed.entry = TableEntry(
@@ -184,7 +192,7 @@ extension ProposalBuilder {
             role: .node(
                 NodeEntry(
                     labels: [Located(label)], key: keyEntries, properties: properties,
-                    references: mapped.map(\.entry))),
+                    references: mapped.map(\.entry), distinct: distinct)),
             excluded: excluded.map { Located($0) })
         return proposed
     }
@@ -239,8 +247,7 @@ extension ProposalBuilder {
             let other = foreignKey.referencedTable
             guard isNode(other), let target = catalog.table(other), let targetLabel = self.label(of: other) else {
                 leaveOut(
-                    known[other].map { $0.role == .skip ? "\(other) is skipped" : "\(other) is a relationship" }
-                        ?? "\(other) is skipped, see there",
+                    noNodeReason(other),
                     catalog.table(other).flatMap { known[other] == nil ? $0.keyRemedy : nil })
                 continue
             }
@@ -271,6 +278,16 @@ extension ProposalBuilder {
                         ? "" : "; refers to the unique key (\(foreignKey.referencedColumns.joined(separator: ", ")))"))
         }
         return result
+    }
+
+    /// Why a table that is referred to has no nodes to refer to.
+    private func noNodeReason(_ name: QualifiedName) -> String {
+        switch known[name]?.role {
+        case .skip: "\(name) is skipped"
+        case .join: "\(name) is a relationship"
+        case .node: "the nodes of \(name) count equal rows"
+        case nil: labels[name] == nil ? "\(name) is skipped, see there" : "the nodes of \(name) count equal rows"
+        }
     }
 
     /// In the order of the other node's key, where the foreign key refers to that.
@@ -322,13 +339,15 @@ extension ProposalBuilder {
 
     // MARK: Reasons
 
-    private func nameReason(_ table: QualifiedName, _ label: String) -> String {
+    private func nameReason(_ table: QualifiedName, _ label: String, isDistinct: Bool) -> String {
+        let node =
+            isDistinct ? "a node for each distinct row, which counts how often it is there" : "a node for each row"
         let singular = Naming.label(table.name)
         if label == singular {
             let isPlural = label != Naming.pluralLabel(table.name)
-            return "a node for each row; the table's name" + (isPlural ? " in the singular" : "")
+            return "\(node); the table's name" + (isPlural ? " in the singular" : "")
         }
-        return "a node for each row; \(singular) is taken or reserved"
+        return "\(node); \(singular) is taken or reserved"
     }
 
     private func keyReason(_ table: Catalog.Table, _ key: [String]) -> String {

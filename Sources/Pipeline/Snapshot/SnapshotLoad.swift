@@ -26,6 +26,8 @@ struct SnapshotLoad {
     /// What one pass reads of a table.
     private struct Read: Sendable {
         var table: QualifiedName
+        /// Read in place of the table: where its equal rows are counted, they have to come in one piece.
+        var distinct: DistinctRows?
         var relation: Relation
         var columns: [SnapshotCopy.Column]
         /// A node table's rows were counted when its nodes were read.
@@ -50,16 +52,18 @@ struct SnapshotLoad {
 
     /// - Returns: The checkpoint after the last batch, still in phase `snapshot`.
     func run() async throws(PipelineError) -> Checkpoint {
-        let nodes = mapping.nodes.map { read($0.table, $0.key + $0.properties) }
+        let nodes = mapping.nodes.map { read($0.table, $0.distinct, $0.key + $0.properties) }
         let afterNodes = try await pass(.nodes, nodes, from: checkpoint)
         let relationships =
             mapping.nodes.filter { !$0.references.isEmpty }
-            .map { read($0.table, $0.key + $0.references.flatMap(\.target.key), isSecondRead: true) }
-            + mapping.joins.map { read($0.table, $0.key + $0.properties) }
+            .map { read($0.table, $0.distinct, $0.key + $0.references.flatMap(\.target.key), isSecondRead: true) }
+            + mapping.joins.map { read($0.table, nil, $0.key + $0.properties) }
         return try await pass(.relationships, relationships, from: afterNodes)
     }
 
-    private func read(_ table: QualifiedName, _ properties: [PropertyMapping], isSecondRead: Bool = false) -> Read {
+    private func read(
+        _ table: QualifiedName, _ distinct: DistinctRows?, _ properties: [PropertyMapping], isSecondRead: Bool = false
+    ) -> Read {
         var columns: [SnapshotCopy.Column] = []
         var relation = Relation(oid: 0, name: table, replicaIdentity: .default, columns: [])
         for property in properties {
@@ -72,7 +76,8 @@ struct SnapshotLoad {
             columns.append(SnapshotCopy.Column(name: property.column, asText: asText))
             relation.columns.append(Relation.Column(name: property.column, type: 0))
         }
-        return Read(table: table, relation: relation, columns: columns, isSecondRead: isSecondRead)
+        return Read(
+            table: table, distinct: distinct, relation: relation, columns: columns, isSecondRead: isSecondRead)
     }
 
     private func pass(
@@ -144,7 +149,9 @@ struct SnapshotLoad {
         }
         do throws(SnapshotCopyFailure<PipelineError>) {
             _ = try reader.copy(
-                read.table, columns: read.columns, where: nil, relation: 0, into: buffer,
+                read.table,
+                rows: read.distinct.map { distinct in { distinct.rows(of: read.table, isPartitioned: $0) } },
+                columns: read.columns, where: nil, relation: 0, into: buffer,
                 maxRows: settings.limits.rows, maxBytes: settings.limits.bytes
             ) { () throws(PipelineError) in
                 let count = buffer.changes.count

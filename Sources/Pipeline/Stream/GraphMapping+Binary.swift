@@ -8,7 +8,9 @@ extension GraphMapping {
     var isBinaryExact: Bool {
         let exact: ([PropertyMapping]) -> Bool = { $0.allSatisfy(\.conversion.isBinaryExact) }
         return nodes.allSatisfy {
-            exact($0.key) && exact($0.properties) && $0.references.allSatisfy { exact($0.target.key) }
+            // A digest is of the row's text.
+            $0.distinct == nil && exact($0.key) && exact($0.properties)
+                && $0.references.allSatisfy { exact($0.target.key) }
         }
             && joins.allSatisfy { exact($0.key) && exact($0.properties) }
     }

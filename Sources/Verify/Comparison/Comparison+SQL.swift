@@ -16,7 +16,7 @@ extension Comparison {
         keys: [[String]]? = nil
     ) -> String {
         var selected = columns.map(Self.expression)
-        if withVersion { selected.append("pg_catalog.concat(t.tableoid, ' ', t.ctid, ' ', t.xmin)") }
+        if withVersion { selected.append(version) }
         var conditions: [String] = []
         if case .relationship = subject {
             // A row with a NULL in a foreign key makes no relationship.
@@ -36,8 +36,19 @@ extension Comparison {
         }
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
         return
-            "COPY (SELECT \(selected.joined(separator: ", ")) FROM \(Self.rows(of: table, partitioned)) AS t\(filter)) "
+            "COPY (SELECT \(selected.joined(separator: ", ")) FROM \(rows(partitioned)) AS t\(filter)) "
             + "TO STDOUT (FORMAT binary)"
+    }
+
+    /// Equal rows have nothing else that changes.
+    private var version: String {
+        distinct == nil
+            ? "pg_catalog.concat(t.tableoid, ' ', t.ctid, ' ', t.xmin)"
+            : "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))"
+    }
+
+    private func rows(_ partitioned: Set<QualifiedName>) -> String {
+        distinct?.rows(of: table, isPartitioned: partitioned.contains(table)) ?? Self.rows(of: table, partitioned)
     }
 
     private static func rows(of table: QualifiedName, _ partitioned: Set<QualifiedName>) -> String {

@@ -20,6 +20,8 @@ struct Comparison {
     var properties: [PropertyMapping]
     /// Those columns of `key` that PostgreSQL finds the row by.
     var lookup: [Int]
+    /// Where its nodes count equal rows.
+    var distinct: DistinctRows?
     /// What a row refers to and has to be there, for the row to make anything.
     var targets: [Target]
 
@@ -60,6 +62,7 @@ struct Comparison {
         what = node.label
         key = node.key
         properties = node.properties.map(\.inUTC)
+        distinct = node.distinct
         lookup = Array(node.key.indices)
         targets = []
     }
@@ -68,6 +71,7 @@ struct Comparison {
         let holder = RelationshipEnd(label: node.label, key: node.key)
         let (from, to) = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
         self.init(node.table, type: reference.type, from: from, to: to, targets: [reference.target], in: mapping)
+        distinct = node.distinct
         lookup = (0..<node.key.count).map { reference.isReversed ? from.key.count + $0 : $0 }
     }
 

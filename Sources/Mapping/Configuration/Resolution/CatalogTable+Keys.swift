@@ -32,7 +32,8 @@ extension Catalog.Table {
         if let unique = uniqueKeys.first(where: { rowKeys.contains($0.columns) }) {
             return "ALTER TABLE \(name) REPLICA IDENTITY USING INDEX \(QualifiedName.quoted(unique.indexName));"
         }
-        return "ALTER TABLE \(name) ADD PRIMARY KEY (...);"
+        return "ALTER TABLE \(name) ADD PRIMARY KEY (...); or, for a node for each distinct row, "
+            + "ALTER TABLE \(name) REPLICA IDENTITY FULL;"
     }
 
     /// Why the stream does not carry a key, where ``usableKey`` is nil.

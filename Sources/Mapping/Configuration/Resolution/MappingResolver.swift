@@ -81,6 +81,7 @@ extension MappingResolver {
     /// Nil where its key is not fine: then nothing that refers to it is reported for that.
     private mutating func node(_ node: NodeEntry, _ entry: TableEntry, _ table: Catalog.Table) -> NodeMapping? {
         for label in node.labels { checkName(label, "label", reserved: "Lockstep") }
+        if let distinct = node.distinct { return self.distinct(distinct, node, entry, table) }
         let key = node.key.map { property($0, table, isKey: true) }
         let properties = node.properties.compactMap { property($0, table) }
         checkProperties(node.key + node.properties)
@@ -112,7 +113,7 @@ extension MappingResolver {
             isKeyDeferrable: table.isDeferrable(columns))
     }
 
-    private mutating func property(
+    mutating func property(
         _ entry: ColumnEntry, _ table: Catalog.Table, isKey: Bool = false
     ) -> PropertyMapping? {
         checkName(entry.property, "property", reserved: PropertyMapping.ownPrefix)
@@ -174,7 +175,7 @@ extension MappingResolver {
         return true
     }
 
-    private mutating func checkExcluded(_ entry: TableEntry, _ table: Catalog.Table, mapped: [ColumnEntry]) {
+    mutating func checkExcluded(_ entry: TableEntry, _ table: Catalog.Table, mapped: [ColumnEntry]) {
         for name in entry.excluded {
             if table.column(name.value) == nil {
                 note(
@@ -277,7 +278,14 @@ extension MappingResolver {
 
     /// The node that `references` names; nil where there is none, or its own faults are reported already.
     private mutating func target(_ name: Located<QualifiedName>) -> NodeMapping? {
-        if let node = nodes[name.value] { return node }
+        if let node = nodes[name.value] {
+            guard node.distinct != nil else { return node }
+            note(
+                .reference, name.position,
+                "the nodes of \(name.value) count equal rows: nothing can refer to one of them",
+                "give \(name.value) a key, or leave this relationship out")
+            return nil
+        }
         switch entries[name.value]?.role {
         case .node: break
         case .join:

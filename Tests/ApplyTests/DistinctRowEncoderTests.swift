@@ -1,0 +1,162 @@
+// Part of Lockstep. See LICENSE.
+
+import Bolt
+import Mapping
+import PostgreSQL
+import Testing
+
+@testable import Apply
+
+/// What becomes of rows that nothing tells apart.
+@Suite struct DistinctRowEncoderTests {
+    private static let mapping: GraphMapping = {
+        var mapping = Scene.mapping
+        let text = ValueConversion(source: .text, target: .string)
+        let int = ValueConversion(source: .int4, target: .integer)
+        func property(_ column: String, _ conversion: ValueConversion) -> PropertyMapping {
+            PropertyMapping(column: column, property: column, conversion: conversion, columnType: "")
+        }
+        mapping.nodes.append(
+            NodeMapping(
+                table: QualifiedName(schema: "public", name: "log"), labels: ["Log"],
+                key: [property(DistinctRows.digestColumn, text)],
+                properties: [
+                    property("what", text),
+                    property(DistinctRows.countColumn, ValueConversion(source: .int8, target: .integer)),
+                ],
+                references: [
+                    ReferenceMapping(
+                        type: "OF",
+                        target: RelationshipEnd(
+                            label: "Customer",
+                            key: [
+                                PropertyMapping(column: "who", property: "id", conversion: int, columnType: "")
+                            ]))
+                ], distinct: DistinctRows(columns: ["who", "what"], countProperty: "rows")))
+        return mapping
+    }()
+
+    private static let log: UInt32 = 4
+
+    private func scene() -> Scene {
+        let scene = Scene()
+        scene.buffer.relations.append(Scene.relation("log", ["who", "what", "other"], .full))
+        return scene
+    }
+
+    /// Each statement as its first words and the rows, with digests cut to two digits.
+    private func encoded(_ scene: Scene, by encoder: BatchEncoder = BatchEncoder(mapping: mapping)) throws -> [String] {
+        defer { scene.buffer.removeAll() }
+        return try encoder.encode(scene.buffer, 0..<scene.buffer.changes.count).map { statement in
+            var reader = PackStreamReader(statement.rows.bytes)
+            let rows = try (0..<statement.rowCount).map { _ in try reader.readValue() }
+            let node = Self.mapping.nodes[2]
+            let names = [
+                node.countUpStatement(): "up", node.countDownStatement(deletes: true): "down",
+                node.countDownStatement(deletes: false): "down in part", node.deleteUncountedStatement(): "delete",
+                node.referenceStatement(reference: node.references[0]): "reference",
+                node.truncateStatement(): "truncate",
+            ]
+            return (names[statement.text] ?? statement.text) + rows.map { " " + Self.text($0) }.joined()
+        }
+    }
+
+    private static func text(_ value: BoltValue) -> String {
+        switch value {
+        case .list(let values): "[" + values.map(text).joined(separator: ",") + "]"
+        case .string(let string): string.count == 64 ? String(string.prefix(2)) : string
+        case .integer(let number): String(number)
+        default: "null"
+        }
+    }
+
+    @Test func `a digest is that of the text of the row in SQL`() throws {
+        // SELECT encode(sha256(convert_to(ROW(…)::text, 'UTF8')), 'hex')
+        let vectors: [([Scene.Value], String)] = [
+            ([7, "b"], "(7,b)"), ([nil, nil], "(,)"), (["", nil], "(\"\",)"),
+            (["a\"b\\c", "d e"], "(\"a\"\"b\\\\c\",\"d e\")"), (["(", "é\u{a0}"], "(\"(\",é\u{a0})"),
+            (["x\u{b}", "a,b"], "(\"x\u{b}\",\"a,b\")"),
+        ]
+        for (row, printed) in vectors {
+            let scene = scene()
+            scene.insert(0, row[0], row[1])
+            var digest = RowDigest()
+            let bytes = scene.buffer.bytes
+            let hex = unsafe digest.compute([0, 1], of: 0, scene.buffer.fields, bytes.span.bytes)
+            let expected = try #require(Self.known[printed])
+            #expect((0..<64).map { hex[$0] } == Array(expected.utf8), "\(printed)")
+        }
+    }
+
+    @Test func `changes of equal rows become one difference`() throws {
+        let scene = scene()
+        scene.insert(Self.log, 7, "b", "x")
+        scene.insert(Self.log, 7, "b", "y")
+        scene.insert(Self.log, nil, "c", "y")
+        scene.update(Self.log, full: [7, "b", "x"], 7, "b", "z")
+        scene.delete(Self.log, full: 8, "d", nil)
+        scene.delete(Self.log, full: nil, "c", "y")
+        #expect(
+            try encoded(scene) == [
+                "up [\(Self.short("(7,b)")),b,2]", "reference [\(Self.short("(7,b)")),7]",
+                "down [\(Self.short("(8,d)")),-1]",
+            ])
+    }
+
+    @Test func `an update leaves one count for another, with what it did not carry`() throws {
+        let scene = scene()
+        scene.update(Self.log, full: [7, "b", "x"], 8, .unchanged, "x")
+        #expect(
+            try encoded(scene) == [
+                "up [\(Self.short("(8,b)")),b,1]", "reference [\(Self.short("(8,b)")),8]",
+                "down [\(Self.short("(7,b)")),-1]",
+            ])
+    }
+
+    @Test func `what came before a truncation does not count`() throws {
+        let scene = scene()
+        scene.insert(Self.log, 7, "b", "x")
+        scene.truncate(Self.log)
+        scene.insert(Self.log, 8, "d", "x")
+        #expect(
+            try encoded(scene) == [
+                "truncate", "up [\(Self.short("(8,d)")),d,1]", "reference [\(Self.short("(8,d)")),8]",
+            ])
+    }
+
+    @Test func `in parts nodes wait for the end of the transaction to be deleted`() throws {
+        func pass(_ part: TableProgram.Part) throws -> [String] {
+            let scene = scene()
+            scene.insert(Self.log, 7, "b", "x")
+            scene.delete(Self.log, full: 8, "d", nil)
+            return try encoded(
+                scene,
+                by: BatchEncoder(mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping)))
+        }
+        #expect(
+            try pass(.nodes) == ["up [\(Self.short("(7,b)")),b,1]", "down in part [\(Self.short("(8,d)")),-1]"])
+        #expect(try pass(.relationships) == ["reference [\(Self.short("(7,b)")),7]"])
+        #expect(try pass(.departures) == ["delete [\(Self.short("(8,d)"))]"])
+    }
+
+    @Test func `an old row that does not come whole is refused`() throws {
+        let scene = scene()
+        scene.delete(Self.log, key: 7, nil, nil)
+        let error = #expect(throws: ApplyError.self) { try encoded(scene) }
+        #expect(error?.message.contains("REPLICA IDENTITY FULL") == true)
+    }
+
+    private static func short(_ row: String) -> String { String(known[row]?.prefix(2) ?? "?") }
+
+    /// By `printf … | sha256sum`.
+    private static let known: [String: String] = [
+        "(7,b)": "fb058ef8f4fb7ca4779cfd4d6f75b7b58b71f335162d761b3ea90621698122aa",
+        "(8,d)": "d25ba44cef83da19b6c034b0778562de96567085ce78a489cfafdae0d19b6695",
+        "(8,b)": "dcaedad89c66a66a6a9a09f5607fdba5a47c82c908e1a187aa26d7a0450ba796",
+        "(,)": "537065b2880bae5d410bee963b616558778fb52c691930776c7430cf994447b0",
+        "(\"\",)": "a1328797bb481070ecb14a668f877452d7d6b4fd8bd7509811470c333e1ae265",
+        "(\"a\"\"b\\\\c\",\"d e\")": "af758a8ad152cddcf5df858377f363b6d7746f9acf6ecf71b749b472c34f1b1e",
+        "(\"(\",é\u{a0})": "8fe9ebb6906cba02c90ba9c6d3264cb8c7855b12bdb45c7e0683151e95807b94",
+        "(\"x\u{b}\",\"a,b\")": "8eedc8d949e37d2276b55f028293be9e6242cab41790fe1e483a61fc0036f735",
+    ]
+}
