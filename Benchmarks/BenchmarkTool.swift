@@ -19,6 +19,7 @@ enum BenchmarkTool {
           latency   from COMMIT to the graph, beside one fenced row replayed from bytes
           memory    resident memory of the lockstep program at full speed
           large     the same while it applies one large transaction, and how long each pass takes
+          indexes   nodes written before and after an index is made
           driver    rows read and written by the Bolt driver, beside the official Python driver with its Rust extension
           packstream  values to bytes and back, without a server
 
@@ -31,7 +32,7 @@ enum BenchmarkTool {
           --graph URL     a graph to use instead of a throw-away one; everything in it is deleted
           --graph-kind K  neo4j or arcadedb: which throw-away graph (default: neo4j where LOCKSTEP_NEO4J_HOME is set)
           --reads N, --writes N, --batch N    rows of the driver run, and how many are written at a time
-          --rows N        rows of a pass of packstream
+          --rows N        rows of a pass of packstream, nodes of indexes
           --python PATH   a Python with the driver's peer (default: what scripts/install-python-driver installed)
           --lockstep PATH the program that `memory` and `large` run (default: beside this one)
         """
@@ -46,6 +47,7 @@ enum BenchmarkTool {
             case "latency": try await LatencyBenchmark(options).run()
             case "memory": try await MemoryBenchmark(options, .backlog).run()
             case "large": try await MemoryBenchmark(options, .transaction).run()
+            case "indexes": try await IndexBenchmark(options).run()
             case "driver": try await DriverBenchmark(options).run()
             case "driver-client": try await DriverClient(options).run()
             case "packstream": try PackStreamBenchmark(options).run()

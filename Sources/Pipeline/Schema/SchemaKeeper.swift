@@ -4,7 +4,7 @@ internal import Bolt
 internal import Mapping
 internal import Threading
 
-/// The file's `schema` in a run and in `setup`: made behind the first read, which goes faster without indexes.
+/// The file's `schema` in a run and in `setup`: made behind the first read, so that the stream begins sooner.
 ///
 /// It never holds the stream up: what the graph refuses is a warning, and indexes are built beside it.
 struct SchemaKeeper: Sendable {
