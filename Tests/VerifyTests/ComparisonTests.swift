@@ -42,13 +42,14 @@ struct ComparisonTests {
     @Test func `a node is read by its own rows and its label`() {
         let node = comparisons[0]
         #expect(
-            node.copyStatement(node.key + node.properties, partitioned: []) == """
+            node.copyStatement(partitioned: []) == """
                 COPY (SELECT t."Region", t."no", CASE WHEN t."span" IS DISTINCT FROM NULL THEN pg_catalog.concat(t."span") \
                 END FROM ONLY "s"."Order \"\"Details\"\"\" AS t) TO STDOUT (FORMAT binary)
                 """)
         #expect(
             node.copyStatement(
-                node.key, withVersion: true, partitioned: [node.table], keys: [["'1'", "'2'"], ["'3'", "'4'"]])
+                withProperties: false, withVersion: true, partitioned: [node.table],
+                keys: [["'1'", "'2'"], ["'3'", "'4'"]])
                     == """
                     COPY (SELECT t."Region", t."no", pg_catalog.concat(t.tableoid, ' ', t.ctid, ' ', t.xmin) \
                     FROM "s"."Order \"\"Details\"\"\" AS t WHERE (t."Region", t."no") IN (('1', '2'), ('3', '4'))) \
@@ -60,14 +61,14 @@ struct ComparisonTests {
         #expect(
             node.lookupQuery
                 == "UNWIND $keys AS k MATCH (n:`Order` {`region`: k[0], `n``o`: k[1]}) "
-                + "RETURN properties(n), n:`Doc` AND n:`Old`")
+                + "RETURN properties(n), [n:`Doc` AND n:`Old`]")
     }
 
     @Test func `a reversed reference is read from the holder's rows whose target is there`() {
         let reference = comparisons[2]
         #expect(reference.lookup == [1, 2], "the holder's key stands behind the target's")
         #expect(
-            reference.copyStatement(reference.key, partitioned: [], keys: [["'1'", "'2'"]]) == """
+            reference.copyStatement(withProperties: false, partitioned: [], keys: [["'1'", "'2'"]]) == """
                 COPY (SELECT t."party", t."Region", t."no" FROM ONLY "s"."Order \"\"Details\"\"\" AS t \
                 WHERE t."party" IS NOT NULL AND t."Region" IS NOT NULL AND t."no" IS NOT NULL \
                 AND EXISTS (SELECT FROM ONLY "s"."parties" AS o WHERE o."code_no" = t."party") \

@@ -28,6 +28,9 @@ public final class BatchEncoder {
     var digest = RowDigest()
     private var statements: [EncodedStatement] = []
     private var absent: [Int] = []
+    // Reused for each row.
+    var scratch = PackStreamBuffer()
+    var template = TemplateWriter()
 
     public init(mapping: GraphMapping, part: TableProgram.Part = .all) {
         self.mapping = mapping
@@ -112,14 +115,20 @@ public final class BatchEncoder {
         if let columns = program.distinctColumns, change.kind != .truncate {
             return try count(change, columns, program, index, &fields, bytes)
         }
-        switch change.kind {
+        var kind = change.kind
+        if let absence = program.absence {
+            guard let seen = try seen(change, program, absence, &fields, bytes) else { return }
+            kind = seen
+        }
+        switch kind {
         case .insert:
             let place = try touch(program, index, change.newStart, nil, existed: false, fields, bytes)
             arrive(place, Occupant(row: change.newStart, origin: -1, references: .max), program)
         case .update:
             try update(change, program, index, &fields, bytes)
         case .delete:
-            let place = try touch(program, index, change.oldStart, nil, existed: true, fields, bytes)
+            let start = change.old == .none ? change.newStart : change.oldStart
+            let place = try touch(program, index, start, nil, existed: true, fields, bytes)
             leave(place, which(change, place, program, fields, bytes))
         case .truncate:
             truncate(program, index)
@@ -271,7 +280,9 @@ public final class BatchEncoder {
             if entity.isPresent {
                 do throws(ApplyError) {
                     try writeRow(entity, fields, bytes)
-                    try writeReferences(entity, hasStayed: entity.existed && Int(entity.origin) == place, fields, bytes)
+                    let hasStayed = entity.existed && Int(entity.origin) == place
+                    let mayBeNew = programs[Int(entity.program)].mayComeUnseen
+                    try writeReferences(entity, hasStayed: hasStayed && !mayBeNew, fields, bytes)
                 } catch {
                     throw error.ofRow(with: entities.keyText(of: entity))
                 }
@@ -293,7 +304,9 @@ public final class BatchEncoder {
         let origin = Int(entity.origin)
         guard origin >= 0, origin != place else { return }
         let program = programs[Int(entity.program)]
-        let lacksValues = program.properties.contains { fields[Int(entity.row) + $0.column].kind == .unchanged }
+        let lacksValues =
+            program.properties.contains { fields[Int(entity.row) + $0.column].kind == .unchanged }
+            || program.derived.contains { $0.isUnchanged(entity.row, fields) }
         if program.isJoin {
             guard lacksValues else { return }
             entities[origin].isTakenAlong = true
@@ -347,8 +360,13 @@ public final class BatchEncoder {
         where fields[Int(entity.row) + column.column].kind == .unchanged {
             absent.append(position)
         }
-        let target = writer.upsert(Int(entity.program), absent: absent)
-        target.rows.appendListHeader(program.key.count + program.properties.count - absent.count)
+        for (position, derived) in program.derived.enumerated() where derived.isUnchanged(entity.row, fields) {
+            absent.append(program.properties.count + position)
+        }
+        let holding = program.labels.isEmpty ? 0 : try labels(of: entity.row, program, fields, bytes)
+        let target = writer.upsert(Int(entity.program), absent: absent, holding: holding)
+        target.rows.appendListHeader(
+            program.key.count + program.properties.count + program.derived.count - absent.count)
         entities.appendKey(of: entity, to: &target.rows)
         for column in program.properties {
             let field = fields[Int(entity.row) + column.column]
@@ -357,6 +375,9 @@ public final class BatchEncoder {
             case .null: target.rows.appendNull()
             case .text, .binary: try Self.encode(column, field, bytes, into: &target.rows, program)
             }
+        }
+        for derived in program.derived where !derived.isUnchanged(entity.row, fields) {
+            try write(derived, entity.row, program, fields, bytes, into: &target.rows)
         }
         target.rowCount += 1
     }
@@ -410,7 +431,7 @@ public final class BatchEncoder {
         let program = programs[Int(entity.program)]
         for (index, adoption) in program.adoptions.enumerated() {
             let isCarried = adoption.columns.contains { fields[Int(entity.row) + $0].kind != .unchanged }
-            guard !entity.existed || isCarried else { continue }
+            guard !entity.existed || isCarried || program.mayComeUnseen else { continue }
             // In a part it does not show whether the place was left in an earlier one.
             if entity.existed || hasMoved || keepsNodes {
                 writeKey(entity, into: writer.disown(Int(entity.program), adoption: index))

@@ -25,8 +25,8 @@ struct SegmentWriter {
     private struct Output {
         let first: Int
         let references: Int
-        /// Upserts of rows that came without some columns.
-        var partial: [(absent: [Int], slot: Int)] = []
+        /// Upserts of rows that came without some columns, or that have some of the labels that depend on the row.
+        var partial: [(absent: [Int], holding: UInt64, slot: Int)] = []
 
         var move: Int { first }
         var carry: Int { first + 1 }
@@ -78,16 +78,19 @@ struct SegmentWriter {
         open(outputs[program].carry, .carry, program, limit: .max) { $0.shape.node?.carryStatement() ?? "" }
     }
 
-    /// - Parameter absent: Positions among the program's properties of columns that the stream did not carry.
-    mutating func upsert(_ program: Int, absent: [Int]) -> EncodedStatement {
+    /// - Parameters:
+    ///   - absent: Positions among the program's written properties of those that the stream did not carry.
+    ///   - holding: Bit i: the rows have the conditional label i.
+    mutating func upsert(_ program: Int, absent: [Int], holding: UInt64 = 0) -> EncodedStatement {
         let phase: Phase = programs[program].isJoin ? .joinUpsert : .nodeUpsert
-        let slot = absent.isEmpty ? outputs[program].upsert : partialSlot(program, absent)
-        return open(slot, phase, program) { Self.upsertText($0, absent: absent) }
+        let slot = absent.isEmpty && holding == 0 ? outputs[program].upsert : partialSlot(program, absent, holding)
+        return open(slot, phase, program) { Self.upsertText($0, absent: absent, holding: holding) }
     }
 
-    private mutating func partialSlot(_ program: Int, _ absent: [Int]) -> Int {
-        if let known = outputs[program].partial.first(where: { $0.absent == absent }) { return known.slot }
-        outputs[program].partial.append((absent, slots.count))
+    private mutating func partialSlot(_ program: Int, _ absent: [Int], _ holding: UInt64) -> Int {
+        let known = outputs[program].partial.first { $0.holding == holding && $0.absent == absent }
+        if let known { return known.slot }
+        outputs[program].partial.append((absent, holding, slots.count))
         slots.append(Slot())
         return slots.count - 1
     }
@@ -123,12 +126,14 @@ struct SegmentWriter {
         return open(outputs[program].delete, phase, program) { $0.deleteText }
     }
 
-    private static func upsertText(_ program: TableProgram, absent: [Int]) -> String {
-        let present = program.properties.indices.filter { !absent.contains($0) }
+    private static func upsertText(_ program: TableProgram, absent: [Int], holding: UInt64) -> String {
+        let written = program.properties.count + program.derived.count
+        let present = (0..<written).filter { !absent.contains($0) }
         return switch program.shape {
         case .node(let node, _):
             program.distinctColumns != nil
-                ? node.countUpStatement() : node.upsertStatement(properties: present, returns: program.keepsNodes)
+                ? node.countUpStatement()
+                : node.upsertStatement(properties: present, holding: holding, returns: program.keepsNodes)
         case .join(let join): join.upsertStatement(properties: present)
         }
     }

@@ -52,6 +52,11 @@ public final class TableProgram {
     /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
     let mayRepeatKeys: Bool
     let adoptions: [Adoption]
+    /// A row that passes is as good as deleted; nil where there are none, or where the reader has left them out.
+    let absence: TestProgram?
+    /// Behind a node's ordinary labels.
+    let labels: [TestProgram]
+    let derived: [DerivedProgram]
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
 
@@ -61,6 +66,9 @@ public final class TableProgram {
     var references: [[ColumnProgram]] {
         if case .node(_, let references) = shape { references } else { [] }
     }
+
+    /// An update may bring a row that was as good as deleted, and it does not show whether it does.
+    var mayComeUnseen: Bool { absence != nil && !mayRepeatKeys }
 
     let part: Part
     /// Nodes stay where they are, and those whose rows go are only marked, until the departures.
@@ -96,26 +104,40 @@ public final class TableProgram {
                 let columns = relation.columns.indices.filter { referred.contains(relation.columns[$0].name) }
                 return Adoption(holder: holder, reference: reference, columns: isKey ? [] : columns)
             }
+            var labels: [TestProgram] = []
+            if writesRows { for label in node.conditionalLabels { labels.append(try test(label.test, in: relation)) } }
             return TableProgram(
                 relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
                 writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
                     try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
-                })
+                }, absence: try absence(node.rows, in: relation, part, keepsNodes), labels: labels,
+                derived: writesRows ? try derived(node.extra, in: relation) : [])
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part == .all || part == .relationships else { return nil }
             let join = mapping.joins[index]
             return TableProgram(
                 relation, .join(join), try columns(join.key, in: relation), try columns(join.properties, in: relation),
-                tableIndex: mapping.nodes.count + index, part: part, writesRows: true, keepsNodes: keepsNodes)
+                tableIndex: mapping.nodes.count + index, part: part, writesRows: true, keepsNodes: keepsNodes,
+                absence: try absence(join.rows, in: relation, part, keepsNodes),
+                derived: try derived(join.extra, in: relation))
         }
         return nil
     }
 
+    /// The readers of a table ask PostgreSQL for the rows that count; the stream brings all.
+    private static func absence(
+        _ rows: RowCondition, in relation: Relation, _ part: Part, _ keepsNodes: Bool
+    ) throws(ApplyError) -> TestProgram? {
+        guard let softDelete = rows.softDelete, part == .all || keepsNodes else { return nil }
+        return try test(softDelete, in: relation)
+    }
+
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = [], distinctColumns: [Int]? = nil
+        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = [], distinctColumns: [Int]? = nil,
+        absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram]
     ) {
         table = relation.name
         self.shape = shape
@@ -129,9 +151,12 @@ public final class TableProgram {
         self.writesRows = writesRows
         self.keepsNodes = keepsNodes
         self.adoptions = adoptions
+        self.absence = absence
+        self.labels = labels
+        self.derived = derived
     }
 
-    private static func columns(
+    static func columns(
         _ mapped: [PropertyMapping], in relation: Relation
     ) throws(ApplyError) -> [ColumnProgram] {
         var found: [ColumnProgram] = []

@@ -15,6 +15,10 @@ public struct Publication: Sendable {
     public var publishesTruncates: Bool
     /// As the stream will name them.
     public var tables: Set<QualifiedName>
+    /// The columns of each table that are published; nil before PostgreSQL 15, which publishes whole tables only.
+    public var columns: [QualifiedName: Set<String>]?
+    /// The row filters, as PostgreSQL prints them.
+    public var filters: [QualifiedName: String] = [:]
 }
 
 /// Looks for publications, over any connection.
@@ -32,10 +36,33 @@ public enum Publications {
         guard let row = rows.first else { return nil }
         let tables = try connection.query(
             "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = \(literal)")
-        return Publication(
+        var publication = Publication(
             name: name, isForAllTables: row["puballtables"] == "t", isViaPartitionRoot: row["pubviaroot"] == "t",
             publishesInserts: row["pubinsert"] == "t", publishesUpdates: row["pubupdate"] == "t",
             publishesDeletes: row["pubdelete"] == "t", publishesTruncates: row["pubtruncate"] == "t",
-            tables: Set(tables.map { QualifiedName(schema: $0["schemaname"] ?? "", name: $0["tablename"] ?? "") }))
+            tables: Set(tables.map(table)))
+        if connection.serverVersion >= 150_000 { try readDetails(literal, connection, into: &publication) }
+        return publication
+    }
+
+    private static func readDetails(
+        _ literal: String, _ connection: PostgresConnection, into publication: inout Publication
+    ) throws(PostgresError) {
+        let rows = try connection.query(
+            """
+            SELECT p.schemaname, p.tablename, a.name, p.rowfilter
+            FROM pg_catalog.pg_publication_tables p CROSS JOIN LATERAL pg_catalog.unnest(p.attnames) AS a (name)
+            WHERE p.pubname = \(literal)
+            """)
+        var columns: [QualifiedName: Set<String>] = [:]
+        for row in rows {
+            columns[table(row), default: []].insert(row["name"] ?? "")
+            publication.filters[table(row)] = row["rowfilter"]
+        }
+        publication.columns = columns
+    }
+
+    private static func table(_ row: PostgresRow) -> QualifiedName {
+        QualifiedName(schema: row["schemaname"] ?? "", name: row["tablename"] ?? "")
     }
 }

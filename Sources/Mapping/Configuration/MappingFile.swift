@@ -83,6 +83,9 @@ public struct SourceSettings: Sendable, Equatable {
     /// The folder where transactions larger than some megabytes wait for their end. Default: ``standardSpool``.
     public var spool: String = standardSpool
 
+    /// Only mapped columns are published, so that no other leaves the server.
+    public var columnLists = false
+
     /// On disk, where the system's temporary folder may be in memory.
     public static let standardSpool = "/var/tmp"
 }

@@ -31,14 +31,19 @@ extension MappingFileReader {
         }
         let role = fields.has("relationship") ? join(&fields) : self.node(&fields)
         let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
+        let rules = rules(&fields)
         _ = fields.take("skip")
         finish(fields)
-        return role.map { TableEntry(table: name, role: $0, excluded: excluded) }
+        return role.map { role in
+            var entry = TableEntry(table: name, role: role, excluded: excluded)
+            (entry.filter, entry.softDelete, entry.constants, entry.derived) = rules
+            return entry
+        }
     }
 
     private mutating func node(_ fields: inout Fields) -> TableEntry.Role? {
-        let labels = labels(&fields)
-        if let distinctNode = fields.take("distinct") { return distinct(distinctNode, labels, &fields) }
+        let found = labels(&fields)
+        if let distinctNode = fields.take("distinct") { return distinct(distinctNode, found, &fields) }
         let keyNode = required("key", &fields)
         let key = keyNode.flatMap { columns($0, "key") }
         if let keyNode, let key, key.isEmpty {
@@ -46,16 +51,17 @@ extension MappingFileReader {
         }
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
-        guard let labels, let key, let keyNode else { return nil }
+        guard let found, let key, let keyNode else { return nil }
         return .node(
             NodeEntry(
-                labels: labels, key: key, keyPosition: Located(true, at: keyNode.position), properties: properties,
+                labels: found.always, columnLabels: found.byColumn, key: key,
+                keyPosition: Located(true, at: keyNode.position), properties: properties,
                 references: references))
     }
 
     /// A node for each distinct row, in place of a key.
     private mutating func distinct(
-        _ node: YAMLNode, _ labels: [Located<String>]?, _ fields: inout Fields
+        _ node: YAMLNode, _ found: (always: [Located<String>], byColumn: [ColumnLabelEntry])?, _ fields: inout Fields
     ) -> TableEntry.Role? {
         if let key = fields.take("key") {
             fault(
@@ -68,10 +74,11 @@ extension MappingFileReader {
         finish(names)
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
-        guard let labels, let digest, let count else { return nil }
+        guard let found, let digest, let count else { return nil }
         return .node(
             NodeEntry(
-                labels: labels, key: [], keyPosition: Located(true, at: node.position), properties: properties,
+                labels: found.always, columnLabels: found.byColumn, key: [],
+                keyPosition: Located(true, at: node.position), properties: properties,
                 references: references, distinct: DistinctEntry(digest: digest, count: count)))
     }
 
@@ -84,24 +91,22 @@ extension MappingFileReader {
         return .join(JoinEntry(type: type, from: from, to: to, properties: properties))
     }
 
-    private mutating func labels(_ fields: inout Fields) -> [Located<String>]? {
+    private mutating func labels(
+        _ fields: inout Fields
+    ) -> (always: [Located<String>], byColumn: [ColumnLabelEntry])? {
         let single = fields.take("label")
         let several = fields.take("labels")
         if let single, several != nil {
             fault(.value, single.position, "label and labels stand side by side", "write labels: [first, second]")
         }
-        if let several {
-            guard let labels = names(several, "labels") else { return nil }
-            if labels.isEmpty { fault(.value, several.position, "labels is empty") }
-            return labels.isEmpty ? nil : labels
-        }
+        if let several { return labels(several) }
         guard let single else {
             fault(
                 .value, fields.node.position, "\(fields.what) has no label",
                 "write label: Name; or relationship: TYPE with from and to; or skip: true")
             return nil
         }
-        return text(single, "label").map { [$0] }
+        return text(single, "label").map { ([$0], []) }
     }
 
     private mutating func references(_ node: YAMLNode) -> [ReferenceEntry] {

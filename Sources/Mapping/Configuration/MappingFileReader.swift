@@ -59,6 +59,7 @@ struct MappingFileReader {
         let slot = fields.take("slot").flatMap { slotName($0) }
         let publication = fields.take("publication").flatMap { expanded($0, "publication") }
         let spool = fields.take("spool").flatMap { expanded($0, "spool") }
+        let columnLists = fields.take("columnLists").map { flag($0, "columnLists") } ?? false
         finish(fields)
         if let publication, !(1...63).contains(publication.value.utf8.count) {
             fault(.value, publication.position, "a publication's name has 1 to 63 bytes")
@@ -67,7 +68,7 @@ struct MappingFileReader {
         return url.map {
             SourceSettings(
                 url: $0, slot: slot ?? standard, publication: publication?.value ?? standard,
-                spool: spool?.value ?? SourceSettings.standardSpool)
+                spool: spool?.value ?? SourceSettings.standardSpool, columnLists: columnLists)
         }
     }
 

@@ -14,10 +14,55 @@ struct TableEntry: Sendable, Equatable {
     var role: Role
     /// Columns that stay out of the graph, and are said to.
     var excluded: [Located<String>] = []
+    /// The SQL condition of the rows that count.
+    var filter: Located<String>?
+    var softDelete: SoftDeleteEntry?
+    var constants: [ConstantEntry] = []
+    var derived: [DerivedEntry] = []
+}
+
+/// What makes a row one that is as good as deleted.
+struct SoftDeleteEntry: Sendable, Equatable {
+    var column: Located<String>
+    /// Nil: any value but NULL.
+    var value: Located<String>?
+    /// The row's node stays, with this label.
+    var label: Located<String>?
+}
+
+/// Labels that depend on a column.
+struct ColumnLabelEntry: Sendable, Equatable {
+    var column: Located<String>
+    /// The label of each value; nil where the type's values are to name them.
+    var values: [LabelOfValue]?
+
+    struct LabelOfValue: Sendable, Equatable {
+        /// Nil: any value but NULL.
+        var value: Located<String>?
+        var label: Located<String>
+    }
+}
+
+struct ConstantEntry: Sendable, Equatable {
+    var property: Located<String>
+    var value: SchemaItem.Value
+}
+
+struct DerivedEntry: Sendable, Equatable {
+    enum Part: Sendable, Equatable {
+        case words(String)
+        case column(String, otherwise: String?)
+    }
+
+    var property: Located<String>
+    /// Where the template stands.
+    var position: FilePosition?
+    var parts: [Part]
 }
 
 struct NodeEntry: Sendable, Equatable {
     var labels: [Located<String>]
+    var columnLabels: [ColumnLabelEntry] = []
     var key: [ColumnEntry]
     var keyPosition: Located<Bool> = Located(true)
     var properties: [ColumnEntry]

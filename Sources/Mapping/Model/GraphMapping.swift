@@ -56,6 +56,10 @@ public struct NodeMapping: Sendable {
     public var isKeyDeferrable: Bool
     /// Set where no key tells rows apart: then ``key`` is the digest, and one of ``properties`` the count.
     public var distinct: DistinctRows?
+    public var rows = RowCondition()
+    /// Behind ``labels``: those that depend on the row.
+    public var conditionalLabels: [ConditionalLabel] = []
+    public var extra = ExtraProperties()
 
     public init(
         table: QualifiedName, labels: [String], key: [PropertyMapping], properties: [PropertyMapping],
@@ -112,6 +116,8 @@ public struct JoinMapping: Sendable {
     public var properties: [PropertyMapping]
     /// Two rows can have the same key until their transaction ends.
     public var isKeyDeferrable: Bool
+    public var rows = RowCondition()
+    public var extra = ExtraProperties()
 
     public init(
         table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, properties: [PropertyMapping],

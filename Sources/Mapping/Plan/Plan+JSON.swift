@@ -10,7 +10,7 @@ extension Plan {
         let document = JSONText.object([
             ("format", .number(1)),
             ("pipeline", .string(mapping.pipeline)),
-            ("nodes", .array(mapping.nodes.map(node))),
+            ("nodes", .array(mapping.nodes.flatMap(node))),
             ("relationships", .array(mapping.nodes.flatMap(references) + mapping.joins.map(join))),
             (
                 "source",
@@ -56,19 +56,38 @@ extension Plan {
         }
     }
 
-    private func node(_ node: NodeMapping) -> JSONText {
-        .object(
-            rows(of: node) + [
-                ("labels", .array(node.labels.map(JSONText.string))),
-                ("key", .array(node.key.flatMap(entries))),
-                ("properties", .array(node.properties.filter { !$0.isOwn }.flatMap(entries))),
-            ])
+    /// One entry, and one more for each label that depends on the row: of the rows that give it to their nodes.
+    private func node(_ node: NodeMapping) -> [JSONText] {
+        func entry(_ condition: String?, _ labels: [String], _ properties: [JSONText]) -> JSONText {
+            .object(
+                rows(of: node, condition) + [
+                    ("labels", .array(labels.map(JSONText.string))), ("key", .array(node.key.flatMap(entries))),
+                    ("properties", .array(properties)),
+                ])
+        }
+        let properties = node.properties.filter { !$0.isOwn }.flatMap(entries) + entries(node.extra)
+        let further = node.conditionalLabels.map { label in
+            let conditions = [node.rows.sql, label.test.sql].compactMap(\.self)
+            return entry(conditions.map { "(\($0))" }.joined(separator: " AND "), [node.label, label.label], [])
+        }
+        return [entry(node.rows.sql, node.labels, properties)] + further
     }
 
     /// What the rows are read from: a table, or a query in its place.
-    private func rows(of node: NodeMapping) -> [(String, JSONText)] {
-        guard node.distinct != nil else { return [("table", .string(node.table.sql)), ("where", .null)] }
+    private func rows(of node: NodeMapping, _ condition: String?) -> [(String, JSONText)] {
+        guard node.distinct != nil else {
+            return [("table", .string(node.table.sql)), ("where", condition.map(JSONText.string) ?? .null)]
+        }
         return [("select", .string("SELECT * FROM \(source(of: node.table)) AS s"))]
+    }
+
+    /// Of properties that are no column's: the expression alone.
+    private func entries(_ extra: ExtraProperties) -> [JSONText] {
+        func entry(_ property: String, _ type: String, _ sql: String) -> JSONText {
+            .object([("property", .string(property)), ("as", .string(type)), ("expression", .string(sql))])
+        }
+        return extra.constants.map { entry($0.property, $0.type, $0.sql) }
+            + extra.derived.map { entry($0.property, "string", $0.sql) }
     }
 
     /// What stands behind FROM for the rows of a table.
@@ -82,30 +101,35 @@ extension Plan {
         node.references.map { reference in
             let holder = RelationshipEnd(label: node.label, key: node.key)
             let ends = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
-            return relationship(reference.type, node.table, from: ends.0, to: ends.1, [])
+            return relationship(reference.type, node.table, node.rows, from: ends.0, to: ends.1, [])
         }
     }
 
     private func join(_ join: JoinMapping) -> JSONText {
-        relationship(join.type, join.table, from: join.from, to: join.to, join.properties)
+        relationship(
+            join.type, join.table, join.rows, from: join.from, to: join.to,
+            join.properties.flatMap(entries) + entries(join.extra))
     }
 
     private func relationship(
-        _ type: String, _ table: QualifiedName, from: RelationshipEnd, to: RelationshipEnd,
-        _ properties: [PropertyMapping]
+        _ type: String, _ table: QualifiedName, _ condition: RowCondition, from: RelationshipEnd, to: RelationshipEnd,
+        _ properties: [JSONText]
     ) -> JSONText {
         let source = source(of: table)
-        var query = EndQuery(source: source, taken: catalog.table(table)?.columns.map(\.name) ?? [])
+        // The condition has bare names: it is evaluated where no other table is.
+        let filtered = condition.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
+        var query = EndQuery(source: filtered, taken: catalog.table(table)?.columns.map(\.name) ?? [])
         let ends = [from, to].map { end in query.byNodeKey(end, of: mapping.nodes.first { $0.label == end.label }) }
         let rows: [(String, JSONText)] =
             query.joins.isEmpty && source == table.sql
-            ? [("table", .string(table.sql)), ("where", .null)] : [("select", .string(query.sql))]
+            ? [("table", .string(table.sql)), ("where", condition.sql.map(JSONText.string) ?? .null)]
+            : [("select", .string(query.sql))]
         let keys = ends.map { end in
             JSONText.object([("label", .string(end.label)), ("key", .array(end.key.flatMap(entries)))])
         }
         return .object(
             [("type", .string(type))] + rows
-                + [("from", keys[0]), ("to", keys[1]), ("properties", .array(properties.flatMap(entries)))])
+                + [("from", keys[0]), ("to", keys[1]), ("properties", .array(properties))])
     }
 
     /// One for the property, or two where it holds values of another type, too: then the one that is not NULL counts.
@@ -163,7 +187,9 @@ private struct EndQuery {
             let own = (node.key + node.properties).first { $0.property == part.property }?.column ?? part.property
             return "\(alias).\(QualifiedName.quoted(own)) = s.\(QualifiedName.quoted(part.column))"
         }
-        joins.append(" JOIN \(node.table.sql) AS \(alias) ON \(conditions.joined(separator: " AND "))")
+        let rows = node.rows.sql.map { "(SELECT * FROM \(node.table.sql) WHERE \($0))" } ?? node.table.sql
+        joins.append(
+            " JOIN \(rows) AS \(alias) ON \(conditions.joined(separator: " AND "))")
         var result = RelationshipEnd(label: end.label, key: [])
         for part in node.key {
             let name = unusedName(alias + "_" + part.column)

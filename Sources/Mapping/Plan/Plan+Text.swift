@@ -16,14 +16,18 @@ extension Plan {
         lines += mapping.schema.map { "  \($0.statement);" } + schemaLines
         for node in mapping.nodes {
             lines += ["", "\(node.table) -> (\(node.labels.map { ":" + $0 }.joined()))"]
+            lines += Self.lines(node.rows)
             lines += node.key.map { "  key \(Self.line($0))" } + node.properties.map { "  \(Self.line($0))" }
+            lines += Self.lines(node.extra)
+            lines += node.conditionalLabels.map { "  :\($0.label) where \($0.test.sql)" }
             lines += node.references.map { "  \(Self.line($0, of: node))" }
             lines += cypher(of: node.table)
         }
         for join in mapping.joins {
             lines += ["", "\(join.table) -> (:\(join.from.label))-[:\(join.type)]->(:\(join.to.label))"]
             lines += [join.from, join.to].map { "  (:\($0.label)) by \(Self.columns($0))" }
-            lines += join.properties.map { "  \(Self.line($0))" }
+            lines += Self.lines(join.rows)
+            lines += join.properties.map { "  \(Self.line($0))" } + Self.lines(join.extra)
             lines += cypher(of: join.table)
         }
         return lines.joined(separator: "\n") + "\n"
@@ -45,6 +49,16 @@ extension Plan {
 
     private func cypher(of table: QualifiedName) -> [String] {
         statements.filter { $0.table == table }.flatMap { ["  \($0.purpose):"] + Self.indented($0.cypher, by: 4) }
+    }
+
+    private static func lines(_ rows: RowCondition) -> [String] {
+        (rows.filter.map { ["  only rows where \($0)"] } ?? [])
+            + (rows.softDelete.map { ["  no rows where \($0.sql)"] } ?? [])
+    }
+
+    private static func lines(_ extra: ExtraProperties) -> [String] {
+        extra.constants.map { "  \($0.value.cypher) -> \($0.property) (\($0.type))" }
+            + extra.derived.map { "  \($0.sql) -> \($0.property) (string)" }
     }
 
     private static func line(_ property: PropertyMapping) -> String {

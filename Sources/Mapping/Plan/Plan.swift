@@ -19,7 +19,7 @@ public struct Plan: Sendable {
 
     /// The SQL that publishes every mapped table.
     public var publicationStatement: String {
-        let tables = mapping.tables.map { "\n  \($0.sql)" }.joined(separator: ",")
+        let tables = mapping.tables.map { "\n  \(published($0))" }.joined(separator: ",")
         // A partitioned table's changes come under its own name, as the mapping knows it.
         var options = ["publish_via_partition_root = true"]
         if mapsGeneratedColumn { options.append("publish_generated_columns = stored") }
@@ -39,13 +39,10 @@ public struct Plan: Sendable {
 
     /// Never so where the stream does not carry them: such a mapping does not resolve.
     private var mapsGeneratedColumn: Bool {
-        func isGenerated(_ properties: [PropertyMapping], _ table: QualifiedName) -> Bool {
+        mapping.columns.contains { table, columns in
             let table = catalog.table(table)
-            return properties.contains { table?.column($0.column)?.isGenerated == true }
+            return columns.contains { table?.column($0.column)?.isGenerated == true }
         }
-        return mapping.nodes.contains {
-            isGenerated($0.key + $0.properties + $0.references.flatMap(\.target.key), $0.table)
-        } || mapping.joins.contains { isGenerated($0.key + $0.properties, $0.table) }
     }
 }
 
@@ -72,18 +69,23 @@ extension Plan {
             planned("in parts: truncate", node.sweepStatement()),
         ]
         let own = [
-            planned("upsert node", node.upsertStatement(properties: Array(node.properties.indices))),
+            planned("upsert node", node.upsertStatement(properties: Array(node.written.indices))),
             planned("change key", node.moveStatement()),
             planned("delete node", node.deleteStatement()),
             planned("truncate", node.truncateStatement()),
             planned(
                 "in parts: upsert node",
-                node.upsertStatement(properties: Array(node.properties.indices), returns: true)),
+                node.upsertStatement(properties: Array(node.written.indices), returns: true)),
             planned("in parts: take values along", node.carryStatement()),
             planned("in parts: mark as gone", node.markGoneStatement()),
             planned("in parts: delete node", node.deleteGoneStatement()),
             planned("in parts: truncate", node.sweepStatement()),
         ]
+        let labelled = node.conditionalLabels.enumerated().map { index, label in
+            planned(
+                "upsert node with \(label.label)",
+                node.upsertStatement(properties: Array(node.written.indices), holding: 1 << UInt64(index)))
+        }
         let references = node.references.flatMap { reference in
             [
                 planned("drop stale \(reference.type)", node.staleStatement(reference: reference)),
@@ -97,7 +99,7 @@ extension Plan {
             ]
         }
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + references + waiting
+        return own + labelled + references + waiting
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {
@@ -105,7 +107,7 @@ extension Plan {
             PlannedStatement(table: join.table, purpose: purpose, cypher: cypher)
         }
         return [
-            planned("upsert relationship", join.upsertStatement(properties: Array(join.properties.indices))),
+            planned("upsert relationship", join.upsertStatement(properties: Array(join.written.indices))),
             planned("change key", join.moveStatement()),
             planned("delete relationship", join.deleteStatement()),
             planned("truncate", join.truncateStatement()),

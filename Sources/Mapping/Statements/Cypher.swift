@@ -18,8 +18,13 @@ public enum Cypher {
     }
 
     /// ` SET n.a = r[i], …`, or nothing. By name, never `+=`: that brings an Eager operator.
-    static func set(_ variable: String, _ properties: some Sequence<PropertyMapping>, at position: Int) -> String {
-        let parts = properties.enumerated().map { "\(variable).\(quoted($1.property)) = r[\(position + $0)]" }
+    static func set(
+        _ variable: String, _ properties: some Sequence<PropertyMapping>, _ constants: [ConstantProperty] = [],
+        at position: Int
+    ) -> String {
+        let parts =
+            properties.enumerated().map { "\(variable).\(quoted($1.property)) = r[\(position + $0)]" }
+            + constants.map { "\(variable).\(quoted($0.property)) = \($0.value.cypher)" }
         return parts.isEmpty ? "" : " SET " + parts.joined(separator: ", ")
     }
 }

@@ -8,10 +8,10 @@ extension JoinMapping {
 
     /// Creates the relationship or sets the named properties; null removes one.
     ///
-    /// Row: from key…, to key…, then the value of each of `properties`.
+    /// Row: from key…, to key…, then the value of each of `properties`, indices into ``written``.
     public func upsertStatement(properties present: [Int]) -> String {
         "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MERGE (a)-[o:\(Cypher.quoted(type))]->(b)"
-            + Cypher.set("o", present.map { properties[$0] }, at: key.count)
+            + Cypher.set("o", present.map { written[$0] }, extra.constants, at: key.count)
     }
 
     /// Puts relationships between other nodes, with the properties that they have: for a changed key whose row came

@@ -11,14 +11,22 @@ extension NodeMapping {
     /// Row: key…, then the value of each of `properties`.
     ///
     /// - Parameters:
-    ///   - properties: Indices into ``properties``: those whose values the stream carried.
+    ///   - properties: Indices into ``written``: those whose values the stream carried.
+    ///   - holding: Bit i: the node has ``conditionalLabels`` i; it has no other of them.
     ///   - returns: Whether the node may bear the mark of ``markGoneStatement()``, which is then taken away.
-    public func upsertStatement(properties present: [Int], returns: Bool = false) -> String {
-        let extra = labels.count > 1 ? " SET n" + Cypher.labels(labels.dropFirst()) : ""
-        let values = Cypher.set("n", present.map { properties[$0] }, at: key.count)
-        // Set to null: behind a SET, ArcadeDB does not keep a REMOVE.
+    public func upsertStatement(properties present: [Int], holding: UInt64 = 0, returns: Bool = false) -> String {
+        // In front: behind a SET, ArcadeDB does not keep a REMOVE. For the same reason the mark is set to null.
+        var text = "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))"
+        let lacking = conditionalLabels.enumerated().filter { holding & (1 << UInt64($0.offset)) == 0 }
+        if !lacking.isEmpty {
+            text += " REMOVE " + lacking.map { "n:\(Cypher.quoted($0.element.label))" }.joined(separator: ", ")
+        }
+        let having = conditionalLabels.enumerated().filter { holding & (1 << UInt64($0.offset)) != 0 }
+        let extra = labels.dropFirst() + having.map(\.element.label)
+        if !extra.isEmpty { text += " SET n" + Cypher.labels(extra) }
+        let values = Cypher.set("n", present.map { written[$0] }, self.extra.constants, at: key.count)
         let mark = returns ? (values.isEmpty ? " SET " : ", ") + "n.\(Self.goneMark) = null" : ""
-        return "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))" + extra + values + mark
+        return text + values + mark
     }
 
     /// Gives nodes new keys in place; their relationships stay.
@@ -40,7 +48,7 @@ extension NodeMapping {
     /// is made where it is missing.
     public func carryStatement() -> String {
         let there = key.enumerated().map { "\(Cypher.quoted($1.property)): m.r[\(key.count + $0)]" }
-        let values = properties.map { "n.\(Cypher.quoted($0.property)) = m.p.\(Cypher.quoted($0.property))" }
+        let values = written.map { "n.\(Cypher.quoted($0.property)) = m.p.\(Cypher.quoted($0.property))" }
         return "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
             + " WITH collect({r: r, p: properties(n)}) AS moves UNWIND moves AS m"
             + " MERGE (n:\(Cypher.quoted(label)) {\(there.joined(separator: ", "))})"

@@ -90,6 +90,7 @@ public struct Preflight {
             examination.faults.filter { fault in
                 fault.kind != .unknownName || fault.position.map { !explained.contains($0) } ?? true
             }.map { PreflightFinding($0) })
+        sourceFacts?.filters = try FilterProbe.run(examination.sound, trying: true, connection)
         plan = Plan(mapping: examination.sound, file: file, catalog: catalog)
         isMappingWhole = examination.mapping != nil
     }
@@ -134,10 +135,13 @@ public struct Preflight {
         if let facts = sourceFacts, let settings = reading.source {
             let state = graphFacts?.state ?? .unknown
             note(ServerFindings.findings(facts, slot: settings.slot))
-            note(RightsFindings.findings(facts, columns: plan?.mapping.columns))
+            note(RightsFindings.findings(facts, columns: plan?.mapping.columnNames))
             note(Self.replication(replicationFailure, facts))
             note(SlotFindings.findings(facts, named: settings.slot, graph: state))
-            if let plan { note(PublicationFindings.findings(facts, plan: plan, isWhole: isMappingWhole, graph: state)) }
+            if let plan {
+                note(PublicationFindings.refusals(facts, plan))
+                note(PublicationFindings.findings(facts, plan: plan, isWhole: isMappingWhole, graph: state))
+            }
         }
         if let graphFacts {
             note(GraphFindings.findings(graphFacts, mapping: plan?.mapping, pipeline: reading.pipeline))

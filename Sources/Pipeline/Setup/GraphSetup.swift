@@ -10,7 +10,7 @@ struct GraphSetup {
 
     /// Creates the constraints that are missing. DDL is never mixed with data, and one statement goes at a time.
     func createConstraints(_ graph: BoltChannel) throws(PipelineError) {
-        if graph.server.isArcadeDB, let finding = GraphFindings.zonedKeys(mapping).first {
+        if graph.server.isArcadeDB, let finding = GraphFindings.arcadeDB(mapping).first {
             throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
         }
         if let zone = try GraphInspection.unknownZones(mapping, graph).first {

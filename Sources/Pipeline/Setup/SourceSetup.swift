@@ -16,6 +16,12 @@ struct SourceSetup {
         _ source: PostgresConnection, mayAlter: Bool, _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
         let name = settings.publication
+        let filters = try postgres { () throws(PostgresError) in
+            try FilterProbe.run(plan.mapping, trying: false, source)
+        }
+        if let (table, words) = filters.refused.min(by: { $0.key < $1.key }) {
+            throw refused(PublicationFindings.refusal(table, words, plan))
+        }
         guard let publication = try postgres({ () throws(PostgresError) in try Publications.find(name, source) }) else {
             try alter(plan.publicationStatement, source)
             return report(.created("publication \(name)"))
@@ -24,14 +30,27 @@ struct SourceSetup {
             throw PipelineError("the publication leaves changes out", fault, at: settings.source.description)
         }
         let missing = PublicationFindings.missing(publication, plan)
-        guard !missing.isEmpty else { return }
+        let differing = PublicationFindings.differing(publication, plan, filters)
+        guard !(missing + differing).isEmpty else { return }
         guard mayAlter else {
-            throw PipelineError(
-                "the publication lacks tables of the mapping", PublicationFindings.lacksTables(name, missing),
-                at: settings.source.description)
+            let finding =
+                missing.isEmpty
+                ? PublicationFindings.publishesOtherwise(name, differing)
+                : PublicationFindings.lacksTables(name, missing, plan)
+            let what =
+                missing.isEmpty
+                ? "the publication is not as the mapping says" : "the publication lacks tables of the mapping"
+            throw PipelineError(what, finding, at: settings.source.description)
         }
-        try alter(PublicationFindings.addTablesSQL(name, missing), source)
-        report(.created("in publication \(name): \(missing.map(\.description).joined(separator: ", "))"))
+        let tables = missing + differing
+        try alter(plan.alterStatement(tables, present: Set(differing)), source)
+        report(.created("in publication \(name): \(tables.map(\.description).joined(separator: ", "))"))
+    }
+
+    private func refused(_ finding: PreflightFinding) -> PipelineError {
+        let place = finding.position.map { "\($0): " } ?? ""
+        return PipelineError(
+            "the mapping cannot be followed", place + finding.what, remedy: finding.fix, isConfiguration: true)
     }
 
     /// Drops the slot where it is; a new one is made with the snapshot.
@@ -55,6 +74,12 @@ struct SourceSetup {
         } catch {
             var failure = PipelineError(error)
             failure.what = "the publication could not be made"
+            // Only the server knows which expressions it takes.
+            if error.message.contains("publication WHERE expression") {
+                let words = [error.message, error.detail].compactMap(\.self).joined(separator: ": ")
+                let filtered = plan.mapping.conditions.filter { $0.value.filter != nil }.keys.sorted()
+                if filtered.count == 1 { throw refused(PublicationFindings.refusal(filtered[0], words, plan)) }
+            }
             if error.sqlState == "42501" {
                 failure.remedy = "As the owner of the tables (or a superuser) run: \(sql);"
             }

@@ -30,6 +30,8 @@ struct SnapshotLoad {
         var distinct: DistinctRows?
         var relation: Relation
         var columns: [SnapshotCopy.Column]
+        /// SQL for the rows that count; nil for all.
+        var condition: String?
         /// A node table's rows were counted when its nodes were read.
         var isSecondRead = false
     }
@@ -52,12 +54,12 @@ struct SnapshotLoad {
 
     /// - Returns: The checkpoint after the last batch, still in phase `snapshot`.
     func run() async throws(PipelineError) -> Checkpoint {
-        let nodes = mapping.nodes.map { read($0.table, $0.distinct, $0.key + $0.properties) }
+        let nodes = mapping.nodes.map { read($0.table, $0.distinct, $0.nodeColumns) }
         let afterNodes = try await pass(.nodes, nodes, from: checkpoint)
         let relationships =
             mapping.nodes.filter { !$0.references.isEmpty }
             .map { read($0.table, $0.distinct, $0.key + $0.references.flatMap(\.target.key), isSecondRead: true) }
-            + mapping.joins.map { read($0.table, nil, $0.key + $0.properties) }
+            + mapping.joins.map { read($0.table, nil, $0.relationshipColumns) }
         return try await pass(.relationships, relationships, from: afterNodes)
     }
 
@@ -77,7 +79,8 @@ struct SnapshotLoad {
             relation.columns.append(Relation.Column(name: property.column, type: 0))
         }
         return Read(
-            table: table, distinct: distinct, relation: relation, columns: columns, isSecondRead: isSecondRead)
+            table: table, distinct: distinct, relation: relation, columns: columns,
+            condition: mapping.conditions[table]?.sql, isSecondRead: isSecondRead)
     }
 
     private func pass(
@@ -151,7 +154,7 @@ struct SnapshotLoad {
             _ = try reader.copy(
                 read.table,
                 rows: read.distinct.map { distinct in { distinct.rows(of: read.table, isPartitioned: $0) } },
-                columns: read.columns, where: nil, relation: 0, into: buffer,
+                columns: read.columns, where: read.condition, relation: 0, into: buffer,
                 maxRows: settings.limits.rows, maxBytes: settings.limits.bytes
             ) { () throws(PipelineError) in
                 let count = buffer.changes.count

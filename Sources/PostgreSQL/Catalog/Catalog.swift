@@ -74,6 +74,8 @@ extension Catalog {
         public var isGenerated: Bool
         /// A generated column that is computed when it is read, since PostgreSQL 18: never in the stream.
         public var isVirtual: Bool
+        /// A long value may be stored out of line: an update that leaves it alone comes without it.
+        public var mayBeToasted = false
         public var comment: String?
 
         public init(
@@ -153,6 +155,8 @@ extension Catalog {
         public var kind: Kind
         /// The fields of a composite type, in order; dropped ones are left out.
         public var fields: [Field]
+        /// The values of an enum, in order.
+        public var values: [String] = []
         /// What a range is a range of; the range that a multirange is made of.
         public var rangeElement: OID?
 

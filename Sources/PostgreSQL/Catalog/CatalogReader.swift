@@ -34,6 +34,11 @@ public enum CatalogReader {
             let list = "{\(composites.map(String.init).joined(separator: ","))}"
             try reading.addFields(connection.query(fieldsSQL, [list]), to: &types)
         }
+        let enums = types.values.filter { $0.kind == .enum }.map(\.oid.rawValue).sorted()
+        if !enums.isEmpty {
+            let list = "{\(enums.map(String.init).joined(separator: ","))}"
+            try reading.addValues(connection.query(valuesSQL, [list]), to: &types)
+        }
         guard let database = try connection.query("SELECT pg_catalog.current_database()").first?[0] else {
             throw reading.unreadable("current_database")
         }
@@ -74,7 +79,7 @@ extension CatalogReader {
     private static let columnsSQL =
         captured + """
             SELECT t.oid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' AS generated,
-                a.attgenerated = 'v' AS virtual,
+                a.attgenerated = 'v' AS virtual, a.attstorage <> 'p' AS toasted,
                 pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
                 pg_catalog.col_description(t.oid, a.attnum) AS comment
             FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
@@ -145,6 +150,11 @@ extension CatalogReader {
             AND y.oid IN (r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid)
         """
 
+    private static let valuesSQL = """
+        SELECT e.enumtypid AS oid, e.enumlabel FROM pg_catalog.pg_enum e
+        WHERE e.enumtypid = ANY ($1::pg_catalog.oid[]) ORDER BY e.enumtypid, e.enumsortorder
+        """
+
     private static let fieldsSQL = """
         SELECT y.oid, a.attname, a.atttypid FROM pg_catalog.pg_type y
         JOIN pg_catalog.pg_attribute a ON a.attrelid = y.typrelid
@@ -213,13 +223,14 @@ extension CatalogReader {
         mutating func columns(_ rows: [PostgresRow]) throws(PostgresError) {
             for row in rows {
                 guard let place = try place(row) else { continue }
-                tables[place].columns.append(
-                    Catalog.Column(
-                        name: try text(row, "attname"), type: try oid(row, "atttypid"),
-                        typeModifier: try number(row, "atttypmod"), formattedType: try text(row, "type"),
-                        isNotNull: row["attnotnull"] == "t", isGenerated: row["generated"] == "t",
-                        isVirtual: row["virtual"] == "t",
-                        comment: row["comment"]))
+                var column = Catalog.Column(
+                    name: try text(row, "attname"), type: try oid(row, "atttypid"),
+                    typeModifier: try number(row, "atttypmod"), formattedType: try text(row, "type"),
+                    isNotNull: row["attnotnull"] == "t", isGenerated: row["generated"] == "t",
+                    isVirtual: row["virtual"] == "t",
+                    comment: row["comment"])
+                column.mayBeToasted = row["toasted"] == "t"
+                tables[place].columns.append(column)
             }
         }
 
@@ -273,6 +284,10 @@ extension CatalogReader {
                 let field = Catalog.DataType.Field(name: try text(row, "attname"), type: try oid(row, "atttypid"))
                 types[try oid(row, "oid")]?.fields.append(field)
             }
+        }
+
+        func addValues(_ rows: [PostgresRow], to types: inout [OID: Catalog.DataType]) throws(PostgresError) {
+            for row in rows { types[try oid(row, "oid")]?.values.append(try text(row, "enumlabel")) }
         }
 
         private func kind(_ row: PostgresRow) throws(PostgresError) -> Catalog.DataType.Kind {

@@ -4,13 +4,14 @@ internal import Bolt
 internal import Mapping
 
 extension Comparison {
-    /// Every node or relationship. Record: key…, properties…, and whether further labels are there, if there are any.
+    /// Every node or relationship. Record: key…, properties…, and whether further labels are there, if there are any, and
+    /// each of those that depend on the row.
     ///
     /// Nothing is looked up by value here: a query that finds a node by an index gives back the value that was asked
     /// for, and not the stored one (1 for 1.0).
     var scanQuery: String {
         var values = keyExpressions + properties.map { "\(variable).\(Cypher.quoted($0.property))" }
-        if let labelsExpression { values.append(labelsExpression) }
+        values += labelsExpressions
         return "MATCH \(pattern) RETURN \(values.joined(separator: ", "))"
     }
 
@@ -21,12 +22,12 @@ extension Comparison {
     }
 
     /// Nodes or relationships by `$keys`, lists of key values. Record: the stored properties of what carries the key,
-    /// in one or two maps; then those of the relationship, or whether further labels are there.
+    /// in one or two maps; then those of the relationship, or a list that says which labels are there.
     var lookupQuery: String {
         switch subject {
         case .node(let node):
             return "UNWIND $keys AS k MATCH \(node.key.node("n", node.label, at: 0)) "
-                + "RETURN properties(n), \(labelsExpression ?? "true")"
+                + "RETURN properties(n), [\(labelsExpressions.joined(separator: ", "))]"
         case .relationship(let type, let from, let to):
             // Both ends first: the plain pattern expands every relationship of a hub.
             return "UNWIND $keys AS k MATCH \(from.key.node("a", from.label, at: 0)) "
@@ -39,18 +40,19 @@ extension Comparison {
     /// Reads a record of ``lookupQuery``.
     ///
     /// - Returns: For each part of the key the map that holds it; the properties; whether further labels are there, if
-    ///   there are any.
+    ///   there are any, and each of those that depend on the row.
     func readLookup(
         _ reader: inout PackStreamReader
-    ) throws(PackStreamError) -> (ends: [[String: BoltValue]], properties: [String: BoltValue], labels: Bool?) {
+    ) throws(PackStreamError) -> (ends: [[String: BoltValue]], properties: [String: BoltValue], labels: [Bool]) {
         switch subject {
         case .node:
             let properties = try reader.readMap()
-            let labels = try reader.readBoolean()
-            return (key.map { _ in properties }, properties, furtherLabels.isEmpty ? nil : labels)
+            var labels: [Bool] = []
+            for _ in 0..<(try reader.readListHeader()) { labels.append(try reader.readBoolean()) }
+            return (key.map { _ in properties }, properties, labels)
         case .relationship(_, let from, let to):
             let ends = [try reader.readMap(), try reader.readMap()]
-            return (from.key.map { _ in ends[0] } + to.key.map { _ in ends[1] }, try reader.readMap(), nil)
+            return (from.key.map { _ in ends[0] } + to.key.map { _ in ends[1] }, try reader.readMap(), [])
         }
     }
 
@@ -74,8 +76,9 @@ extension Comparison {
         }
     }
 
-    private var labelsExpression: String? {
-        furtherLabels.isEmpty ? nil : furtherLabels.map { "n:\(Cypher.quoted($0))" }.joined(separator: " AND ")
+    private var labelsExpressions: [String] {
+        let always = furtherLabels.map { "n:\(Cypher.quoted($0))" }.joined(separator: " AND ")
+        return (furtherLabels.isEmpty ? [] : [always]) + conditionalLabels.map { "n:\(Cypher.quoted($0.label))" }
     }
 }
 

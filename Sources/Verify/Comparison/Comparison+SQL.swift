@@ -7,26 +7,32 @@ extension Comparison {
     /// A COPY of the rows that make something in the graph.
     ///
     /// - Parameters:
-    ///   - columns: What is selected, in this order.
+    ///   - withProperties: Behind the key the properties, then a flag for each label that depends on the row.
     ///   - withVersion: One more column behind them: text that changes when the row does.
     ///   - partitioned: The tables whose rows are in partitions; of others their own rows only.
     ///   - keys: SQL literals for the columns of `lookup`; nil for all rows.
     func copyStatement(
-        _ columns: [PropertyMapping], withVersion: Bool = false, partitioned: Set<QualifiedName>,
+        withProperties: Bool = true, withVersion: Bool = false, partitioned: Set<QualifiedName>,
         keys: [[String]]? = nil
     ) -> String {
-        var selected = columns.map(Self.expression)
+        var selected = key.map(Self.expression)
+        if withProperties {
+            selected += properties.dropLast(expressions.count).map(Self.expression) + expressions
+            selected += conditionalLabels.map { "coalesce(\($0.test.sql), false)" }
+        }
         if withVersion { selected.append(version) }
-        var conditions: [String] = []
+        var conditions = rows.sql.map { ["(\($0))"] } ?? []
         if case .relationship = subject {
             // A row with a NULL in a foreign key makes no relationship.
             conditions += key.map { "t.\(QualifiedName.quoted($0.column)) IS NOT NULL" }
         }
         for target in targets {
             let pairs = target.columns.map { "o.\(QualifiedName.quoted($1)) = t.\(QualifiedName.quoted($0))" }
+            // A bare name in the condition is the nearest table's.
+            let all = pairs + (target.rows.sql.map { ["(\($0))"] } ?? [])
             conditions.append(
                 "EXISTS (SELECT FROM \(Self.rows(of: target.table, partitioned)) AS o "
-                    + "WHERE \(pairs.joined(separator: " AND ")))")
+                    + "WHERE \(all.joined(separator: " AND ")))")
         }
         if let keys {
             // Bare literals take the column's type, whatever it is called.

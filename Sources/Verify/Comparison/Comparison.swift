@@ -18,6 +18,10 @@ struct Comparison {
     /// The columns that name it, all of `table`: a node's key, or both ends' keys.
     var key: [PropertyMapping]
     var properties: [PropertyMapping]
+    /// SQL for the last of the properties, which are no column's: of the table `t`.
+    var expressions: [String] = []
+    /// Which rows of the table count.
+    var rows = RowCondition()
     /// Those columns of `key` that PostgreSQL finds the row by.
     var lookup: [Int]
     /// Where its nodes count equal rows.
@@ -30,6 +34,13 @@ struct Comparison {
         var table: QualifiedName
         /// Column here, column there.
         var columns: [(String, String)]
+        /// Which of them count.
+        var rows: RowCondition
+    }
+
+    /// Labels that depend on the row, each compared as one more value.
+    var conditionalLabels: [ConditionalLabel] {
+        if case .node(let node) = subject { node.conditionalLabels } else { [] }
     }
 
     /// Labels behind the first are compared as one more value, which is to be true.
@@ -63,8 +74,10 @@ struct Comparison {
         key = node.key
         properties = node.properties.map(\.inUTC)
         distinct = node.distinct
+        rows = node.rows
         lookup = Array(node.key.indices)
         targets = []
+        add(node.extra)
     }
 
     private init(_ node: NodeMapping, _ reference: ReferenceMapping, in mapping: GraphMapping) {
@@ -72,6 +85,7 @@ struct Comparison {
         let (from, to) = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
         self.init(node.table, type: reference.type, from: from, to: to, targets: [reference.target], in: mapping)
         distinct = node.distinct
+        rows = node.rows
         lookup = (0..<node.key.count).map { reference.isReversed ? from.key.count + $0 : $0 }
     }
 
@@ -79,7 +93,9 @@ struct Comparison {
         self.init(
             join.table, type: join.type, from: join.from, to: join.to, targets: [join.from, join.to], in: mapping)
         properties = join.properties.map(\.inUTC)
+        rows = join.rows
         lookup = Array(key.indices)
+        add(join.extra)
     }
 
     private init(
@@ -96,11 +112,39 @@ struct Comparison {
     }
 }
 
+extension Comparison {
+    /// Properties that are no column's are compared by what SQL makes of them.
+    private mutating func add(_ extra: ExtraProperties) {
+        func property(_ name: String, _ conversion: ValueConversion) -> PropertyMapping {
+            PropertyMapping(column: name, property: name, conversion: conversion, columnType: "")
+        }
+        let text = ValueConversion(source: .text, target: .string)
+        for constant in extra.constants {
+            let conversion: ValueConversion =
+                switch constant.value {
+                case .string: text
+                case .integer: ValueConversion(source: .int8, target: .integer)
+                case .float: ValueConversion(source: .float8, target: .float)
+                case .boolean: ValueConversion(source: .bool, target: .boolean)
+                }
+            properties.append(property(constant.property, conversion))
+            expressions.append(
+                conversion.source == .int8
+                    ? "(\(constant.sql))::bigint" : conversion == text ? "\(constant.sql)::text" : constant.sql)
+        }
+        for derived in extra.derived {
+            properties.append(property(derived.property, text))
+            expressions.append(derived.sql)
+        }
+    }
+}
+
 extension Comparison.Target {
     /// Nil where the end's label is no table's here: then nothing can be said about its rows.
     fileprivate init?(_ end: RelationshipEnd, in mapping: GraphMapping) {
         guard let node = mapping.nodes.first(where: { $0.label == end.label }) else { return nil }
         table = node.table
+        rows = node.rows
         columns = []
         for here in end.key {
             guard let there = (node.key + node.properties).first(where: { $0.property == here.property }) else {

@@ -59,8 +59,7 @@ struct ComparisonRun: ~Copyable {
 
     private mutating func readSource(_ progress: Report) throws(VerifyError) {
         progress(.readingSource, 0)
-        let columns = comparison.key + comparison.properties
-        let statement = comparison.copyStatement(columns, partitioned: source.partitioned)
+        let statement = comparison.copyStatement(partitioned: source.partitioned)
         let furtherLabels = !comparison.furtherLabels.isEmpty
         try source.copy(statement, of: comparison.table) { row throws(VerifyError) in
             key.removeAll()
@@ -68,6 +67,7 @@ struct ComparisonRun: ~Copyable {
             try row.encode(comparison.key, of: comparison.table, into: &key)
             try row.encode(comparison.properties, of: comparison.table, into: &values)
             if furtherLabels { values.append(true) }
+            for _ in comparison.conditionalLabels { values.append(try row.nextFlag()) }
             rows += 1
             if table.insert(Fingerprint(key.bytes), row: Fingerprint(values.bytes).high) == .repeated { suspect() }
             if rows % Self.reportEvery == 0 { progress(.readingSource, rows) }
@@ -92,6 +92,7 @@ struct ComparisonRun: ~Copyable {
                 try values.appendCanonical(&reader, as: property.conversion, dialect)
             }
             if furtherLabels { values.append(try reader.readBoolean()) }
+            for _ in comparison.conditionalLabels { values.append(try reader.readBoolean()) }
             inGraph += 1
             if inGraph % Self.reportEvery == 0 { progress(.readingGraph, inGraph) }
             guard hasKey else {
@@ -108,7 +109,7 @@ struct ComparisonRun: ~Copyable {
 
     /// Of what the graph did not show only hashes are known: the keys are read once more.
     private mutating func collectMissing(_ progress: Report) throws(VerifyError) {
-        let statement = comparison.copyStatement(comparison.key, partitioned: source.partitioned)
+        let statement = comparison.copyStatement(withProperties: false, partitioned: source.partitioned)
         try source.copy(statement, of: comparison.table) { row throws(VerifyError) in
             key.removeAll()
             try row.encode(comparison.key, of: comparison.table, into: &key)

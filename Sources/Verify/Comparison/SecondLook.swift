@@ -117,8 +117,12 @@ struct SecondLook {
         } else if shown.count > 1 {
             findings.append(finding(isNode ? .duplicateNode : .duplicateRelationship, printed, properties: []))
         } else {
-            let names = comparison.properties.map(\.property) + (comparison.furtherLabels.isEmpty ? [] : ["labels"])
-            let differing = names.indices.filter { rows[0].values[$0] != shown[0].values[$0] }.map { names[$0] }
+            let names = comparison.properties.map(\.property)
+            var differing: [String] = []
+            for index in rows[0].values.indices where rows[0].values[index] != shown[0].values[index] {
+                let name = index < names.count ? names[index] : "labels"
+                if differing.last != name { differing.append(name) }
+            }
             findings.append(
                 finding(isNode ? .propertiesDiffer : .relationshipPropertiesDiffer, printed, properties: differing))
         }
@@ -154,9 +158,8 @@ struct SecondLook {
     }
 
     private func rows(of keys: Set<[UInt8]>, literals: [[String]]?) throws(VerifyError) -> [[UInt8]: [Entity]] {
-        let columns = comparison.key + comparison.properties
         let statement = comparison.copyStatement(
-            columns, withVersion: true, partitioned: source.partitioned, keys: literals)
+            withVersion: true, partitioned: source.partitioned, keys: literals)
         var found: [[UInt8]: [Entity]] = [:]
         var buffer = PackStreamBuffer()
         try source.copy(statement, of: comparison.table) { row throws(VerifyError) in
@@ -170,6 +173,7 @@ struct SecondLook {
                 entity.values.append([UInt8](copying: buffer.bytes))
             }
             if !comparison.furtherLabels.isEmpty { entity.values.append(Self.canonical(true)) }
+            for _ in comparison.conditionalLabels { entity.values.append(Self.canonical(try row.nextFlag())) }
             if let version = try row.next() {
                 entity.version = unsafe version.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
             }
@@ -190,7 +194,7 @@ struct SecondLook {
             }
             var entity = Entity(
                 values: comparison.properties.map { canonical(properties[$0.property] ?? .null, $0.conversion) })
-            if let labels { entity.values.append(Self.canonical(labels)) }
+            entity.values += labels.map(Self.canonical)
             // The index finds 1.0 for 1; here they are different keys.
             found[key, default: []].append(entity)
         }

@@ -42,6 +42,12 @@ struct CopyRow: ~Escapable {
         return message.extracting(offset..<offset + Int(length))
     }
 
+    /// The next column's truth value.
+    mutating func nextFlag() throws(VerifyError) -> Bool {
+        guard let byte = try next(), byte.byteCount == 1 else { throw Self.malformed }
+        return unsafe byte.unsafeLoad(as: UInt8.self) != 0
+    }
+
     func expectEnd() throws(VerifyError) {
         guard offset == message.byteCount else { throw Self.malformed }
     }

@@ -16,6 +16,7 @@ extension MappingResolver {
         }
         checkProperties(node.properties + own)
         checkExcluded(entry, table, mapped: node.properties)
+        refuseRules(node, entry)
         guard table.replicaIdentity == .full else {
             note(
                 .key, node.keyPosition.position,
@@ -37,5 +38,20 @@ extension MappingResolver {
         return NodeMapping(
             table: table.name, labels: node.labels.map(\.value), key: [digest], properties: properties + [count],
             references: [], distinct: rows)
+    }
+
+    /// Rows are counted by what the mapping names of them, all alike.
+    private mutating func refuseRules(_ node: NodeEntry, _ entry: TableEntry) {
+        let rules = [
+            ("where", entry.filter?.position), ("softDelete", entry.softDelete?.column.position),
+            ("labels by a column", node.columnLabels.first?.column.position),
+            ("constants", entry.constants.first?.property.position),
+            ("derived", entry.derived.first?.property.position),
+        ]
+        for (rule, position) in rules where position != nil {
+            note(
+                .value, position, "\(rule) is not for a table whose equal rows are counted",
+                "give \(entry.table.value) a key")
+        }
     }
 }

@@ -42,9 +42,11 @@ extension MappingResolver {
         var seen: [(label: Located<String>, table: QualifiedName, isKey: Bool)] = []
         for entry in tables {
             guard case .node(let node) = entry.role else { continue }
-            for (index, label) in node.labels.enumerated() {
+            for (index, label) in (node.labels + labelsByColumn(node, entry)).enumerated() {
                 let isKey = index == 0
-                if let other = seen.first(where: { $0.label == label && ($0.isKey || isKey) }) {
+                if let other = seen.first(where: {
+                    $0.label == label && ($0.isKey || isKey || $0.table == entry.table.value)
+                }) {
                     note(
                         .clash, label.position, "label \(label.value) belongs to \(other.table) already",
                         "give one of the two another label; only labels behind the first may be shared")
@@ -59,6 +61,14 @@ extension MappingResolver {
                 seen.append((label, entry.table.value, isKey))
             }
         }
+    }
+
+    private func labelsByColumn(_ node: NodeEntry, _ entry: TableEntry) -> [Located<String>] {
+        var labels: [Located<String>] = []
+        for label in node.columnLabels.flatMap({ $0.values ?? [] }).map(\.label) where !labels.contains(label) {
+            labels.append(label)
+        }
+        return labels + (entry.softDelete?.label.map { [$0] } ?? [])
     }
 
     private mutating func checkTypes() {

@@ -40,11 +40,17 @@ struct MappingResolver {
                 for (reference, isEnforced) in references {
                     let target = nodes.values.first { $0.label == reference.target.label }
                     let isByKey = Set(reference.target.key.map(\.property)) == Set(target?.key.map(\.property) ?? [])
-                    mapping.references.append(isEnforced && isByKey ? reference : reference.kept(by: &mapping))
+                    // Of a table of which not all rows count the other row may not be there, whatever a constraint says.
+                    let isSure = isEnforced && isByKey && target?.rows.isAlways != false
+                    mapping.references.append(isSure ? reference : reference.kept(by: &mapping))
                 }
+                checkWholeRows(mapping.rows, mapping.columns, entry)
                 result.nodes.append(mapping)
             case .join(let join):
-                if let mapping = self.join(join, entry, table) { result.joins.append(mapping) }
+                if let mapping = self.join(join, entry, table) {
+                    checkWholeRows(mapping.rows, mapping.columns, entry)
+                    result.joins.append(mapping)
+                }
             case .skip: break
             }
         }
@@ -84,15 +90,19 @@ extension MappingResolver {
         if let distinct = node.distinct { return self.distinct(distinct, node, entry, table) }
         let key = node.key.map { property($0, table, isKey: true) }
         let properties = node.properties.compactMap { property($0, table) }
-        checkProperties(node.key + node.properties)
+        checkProperties(node.key + node.properties + namesBesideColumns(entry))
+        let conditionalLabels = conditionalLabels(node, entry, table)
+        let (rows, extra) = (condition(of: entry, table), extra(entry, table))
         checkExcluded(entry, table, mapped: node.key + node.properties)
         let found = key.compactMap(\.self)
         guard found.count == key.count else { return nil }
         let columns = node.key.map(\.column.value)
         guard checkKey(columns, at: node.keyPosition.position, table) else { return nil }
-        return NodeMapping(
+        var mapping = NodeMapping(
             table: table.name, labels: node.labels.map(\.value), key: found, properties: properties, references: [],
             isKeyDeferrable: table.isDeferrable(columns))
+        (mapping.rows, mapping.conditionalLabels, mapping.extra) = (rows, conditionalLabels, extra)
+        return mapping
     }
 
     private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
@@ -100,7 +110,11 @@ extension MappingResolver {
         let from = end(join.from, from: table, isJoin: true)
         let to = end(join.to, from: table, isJoin: true)
         let properties = join.properties.compactMap { property($0, table) }
-        checkProperties(join.properties)
+        checkProperties(join.properties + namesBesideColumns(entry))
+        let (rows, extra) = (condition(of: entry, table), extra(entry, table))
+        if let label = entry.softDelete?.label {
+            note(.value, label.position, "a relationship has no labels", "leave as: label out")
+        }
         checkExcluded(entry, table, mapped: join.properties)
         guard let from, let to else { return nil }
         var columns: [String] = []
@@ -108,9 +122,11 @@ extension MappingResolver {
             columns.append(column.value)
         }
         guard checkKey(columns, at: join.type.position, table, what: "from and to") else { return nil }
-        return JoinMapping(
+        var mapping = JoinMapping(
             table: table.name, type: join.type.value, from: from, to: to, properties: properties,
             isKeyDeferrable: table.isDeferrable(columns))
+        (mapping.rows, mapping.extra) = (rows, extra)
+        return mapping
     }
 
     mutating func property(
@@ -124,7 +140,7 @@ extension MappingResolver {
             columnType: column.formattedType)
     }
 
-    private mutating func column(_ name: Located<String>, of table: Catalog.Table) -> Catalog.Column? {
+    mutating func column(_ name: Located<String>, of table: Catalog.Table) -> Catalog.Column? {
         guard let column = table.column(name.value) else {
             note(
                 .unknownName, name.position, "table \(table.name) has no column \(name.value)",
@@ -210,6 +226,13 @@ extension MappingResolver {
         let names = entry.columns.map(\.value)
         let key = target.key.map(\.column)
         let position = entry.columns[0].position
+        guard !isJoin || target.rows.isAlways else {
+            note(
+                .reference, position,
+                "not all rows of \(target.table) count (where, softDelete), and a table of relationships cannot wait for one",
+                "make the table a node (label and key), whose relationships can")
+            return nil
+        }
         guard let foreignKey = table.foreignKey(over: names, to: target.table, key: key) else {
             guard !isEnforced, names.count == key.count else {
                 reportMissingForeignKey(entry, table, target, isJoin: isJoin)

@@ -10,7 +10,7 @@ enum GraphFindings {
         server(facts) + rights(facts) + schema(facts, mapping) + requested(facts) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
             + facts.unknownZones.map(unknownZone)
-            + (facts.product == .arcadeDB ? mapping.map(zonedKeys) ?? [] : [])
+            + (facts.product == .arcadeDB ? mapping.map(arcadeDB) ?? [] : [])
     }
 
     // MARK: The server

@@ -16,8 +16,72 @@ enum PublicationFindings {
         var findings: [PreflightFinding] = []
         if let fault = options(publication.publication) { findings.append(fault) }
         let lacking = missing(publication.publication, plan)
-        if !lacking.isEmpty { findings.append(incomplete(publication, lacking, facts, graph)) }
-        return findings + columns(publication, plan) + filters(publication, plan)
+        if !lacking.isEmpty { findings.append(incomplete(publication, lacking, plan, facts, graph)) }
+        let differing = differing(publication.publication, plan, facts.filters)
+        if !differing.isEmpty { findings.append(otherwise(publication, differing, plan, facts, graph)) }
+        return findings + columns(publication, plan)
+    }
+
+    /// Filters that PostgreSQL does not take.
+    static func refusals(_ facts: SourceFacts, _ plan: Plan) -> [PreflightFinding] {
+        facts.filters.refused.sorted { $0.key < $1.key }.map { refusal($0.key, $0.value, plan) }
+    }
+
+    static func refusal(_ table: QualifiedName, _ words: String, _ plan: Plan) -> PreflightFinding {
+        PreflightFinding(
+            .error, .mapping, "PostgreSQL does not take where of \(table): \(words)",
+            fix:
+                "row filters are simple: columns, constants, built-in operators and immutable functions; softDelete and "
+                + "generated columns can do more", position: plan.mapping.conditions[table]?.filterPosition)
+    }
+
+    /// Tables of which the publication has other rows or columns than the mapping says.
+    static func differing(
+        _ publication: Publication, _ plan: Plan, _ filters: FilterProbe.Outcome
+    ) -> [QualifiedName] {
+        plan.mapping.tables.filter(publication.tables.contains).filter { table in
+            if let list = plan.columnList(of: table), let there = publication.columns?[table], Set(list) != there {
+                return true
+            }
+            switch (plan.mapping.conditions[table]?.filter, publication.filters[table]) {
+            case (nil, nil): return false
+            case (.some, let there?):
+                // Where PostgreSQL could not be asked, one filter is taken for the other.
+                return filters.printed[table].map { $0 != there } ?? false
+            default: return true
+            }
+        }.sorted()
+    }
+
+    /// A graph that follows the stream has been made of other rows.
+    static func publishesOtherwise(_ name: String, _ tables: [QualifiedName]) -> PreflightFinding {
+        PreflightFinding(
+            .error, .source,
+            "publication \"\(name)\" has other rows (WHERE) or columns of \(tables.map(\.description).listed) than the "
+                + "mapping says",
+            fix: "`lockstep run --resnapshot` alters it and reads everything again; or take the change back")
+    }
+
+    private static func otherwise(
+        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ plan: Plan, _ facts: SourceFacts,
+        _ graph: GraphState
+    ) -> PreflightFinding {
+        let name = publication.publication.name
+        if case .following = graph { return publishesOtherwise(name, tables) }
+        let foreign = tables.filter { facts.tables[$0]?.isOwned == false }
+        let list = tables.map(\.description).listed
+        if facts.role.isSuperuser || publication.isOwned && foreign.isEmpty {
+            return PreflightFinding(
+                .note, .source,
+                "publication \"\(name)\" has other rows or columns of \(list) than the mapping says: the first "
+                    + "`lockstep run` alters it")
+        }
+        return PreflightFinding(
+            .error, .source,
+            "publication \"\(name)\" has other rows or columns of \(list) than the mapping says, and role "
+                + "\(facts.role.name) may not alter it",
+            fix: "as the owner of the publication and the tables: "
+                + plan.alterStatement(tables, present: Set(tables)) + ";")
     }
 
     /// Kinds of changes that are left out, and partitions under names that no mapping knows.
@@ -41,18 +105,14 @@ enum PublicationFindings {
         plan.mapping.tables.filter { !publication.tables.contains($0) }
     }
 
-    static func addTablesSQL(_ publication: String, _ tables: [QualifiedName]) -> String {
-        "ALTER PUBLICATION \(QualifiedName.quoted(publication)) ADD TABLE " + tables.map(\.sql).joined(separator: ", ")
-    }
-
     /// A graph that follows the stream may have missed changes of tables that are not published now.
-    static func lacksTables(_ name: String, _ tables: [QualifiedName]) -> PreflightFinding {
+    static func lacksTables(_ name: String, _ tables: [QualifiedName], _ plan: Plan) -> PreflightFinding {
         PreflightFinding(
             .error, .source,
             "publication \"\(name)\" lacks \(tables.map(\.description).listed)",
             fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything "
                 + "again; if they fell out of the publication, changes of them may be lost: the same, after\n"
-                + addTablesSQL(name, tables) + ";")
+                + plan.alterStatement(tables) + ";")
     }
 
     private static func absent(_ facts: SourceFacts, _ plan: Plan, _ isWhole: Bool) -> PreflightFinding {
@@ -74,11 +134,11 @@ enum PublicationFindings {
     }
 
     private static func incomplete(
-        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ facts: SourceFacts,
+        _ publication: SourceFacts.PublicationFacts, _ tables: [QualifiedName], _ plan: Plan, _ facts: SourceFacts,
         _ graph: GraphState
     ) -> PreflightFinding {
         let name = publication.publication.name
-        if case .following = graph { return lacksTables(name, tables) }
+        if case .following = graph { return lacksTables(name, tables, plan) }
         let list = tables.map(\.description).listed
         let foreign = tables.filter { facts.tables[$0]?.isOwned == false }
         if facts.role.isSuperuser || publication.isOwned && foreign.isEmpty {
@@ -89,17 +149,18 @@ enum PublicationFindings {
             .error, .source,
             "publication \"\(name)\" lacks \(list), and role \(facts.role.name) does not own "
                 + (publication.isOwned ? foreign.map(\.description).listed : "it (\(publication.owner) does)"),
-            fix: "as the owner of the publication and the tables: " + addTablesSQL(name, tables) + ";")
+            fix: "as the owner of the publication and the tables: " + plan.alterStatement(tables) + ";")
     }
 
     /// Mapped columns that a column list leaves out, or that are generated and not published.
     private static func columns(_ publication: SourceFacts.PublicationFacts, _ plan: Plan) -> [PreflightFinding] {
-        guard let published = publication.columns else { return [] }
+        guard let published = publication.publication.columns else { return [] }
         let name = QualifiedName.quoted(publication.publication.name)
-        return plan.mapping.columns.sorted { $0.key < $1.key }.compactMap { table, columns in
+        return plan.mapping.columnNames.sorted { $0.key < $1.key }.compactMap { table, columns in
             guard let there = published[table] else { return nil }
             let lacking = columns.subtracting(there).sorted()
-            guard !lacking.isEmpty else { return nil }
+            // Where the file wants lists, the list is altered as a whole.
+            guard !lacking.isEmpty, plan.columnList(of: table) == nil else { return nil }
             let isGenerated = lacking.allSatisfy { plan.catalog.table(table)?.column($0)?.isGenerated == true }
             let fix =
                 isGenerated
@@ -110,18 +171,5 @@ enum PublicationFindings {
                 "publication \"\(publication.publication.name)\" leaves out columns of \(table): "
                     + lacking.joined(separator: ", "), fix: fix)
         }
-    }
-
-    private static func filters(_ publication: SourceFacts.PublicationFacts, _ plan: Plan) -> [PreflightFinding] {
-        let filtered = plan.mapping.tables.filter(publication.filtered.contains).sorted()
-        guard !filtered.isEmpty else { return [] }
-        return [
-            PreflightFinding(
-                .warning, .source,
-                "publication \"\(publication.publication.name)\" has row filters on "
-                    + filtered.map(\.description).listed
-                    + ": the first read takes every row, the stream only those that pass",
-                fix: "ALTER PUBLICATION … SET TABLE … without WHERE")
-        ]
     }
 }

@@ -58,19 +58,6 @@ enum RightsFindings {
     }
 }
 
-extension GraphMapping {
-    /// The columns that are read of each table.
-    var columns: [QualifiedName: Set<String>] {
-        var result: [QualifiedName: Set<String>] = [:]
-        for node in nodes {
-            let own = node.key + node.properties + node.references.flatMap(\.target.key)
-            result[node.table] = Set(own.map(\.column))
-        }
-        for join in joins { result[join.table] = Set((join.from.key + join.to.key + join.properties).map(\.column)) }
-        return result
-    }
-}
-
 extension [String] {
     /// Identifiers for SQL.
     var sqlList: String { map(QualifiedName.quoted).joined(separator: ", ") }

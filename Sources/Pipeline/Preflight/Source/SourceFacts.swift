@@ -21,6 +21,8 @@ struct SourceFacts: Sendable {
     var slot: ReplicationSlot?
     var slotReader: SlotReader?
     var publication: PublicationFacts?
+    /// What PostgreSQL makes of the mapping's row filters.
+    var filters = FilterProbe.Outcome()
     /// Every relation that the mapping names and the database has.
     var tables: [QualifiedName: TableFacts] = [:]
     var systemIdentifier: String?
@@ -63,10 +65,6 @@ struct SourceFacts: Sendable {
         var owner: String
         /// The role is the owner, or a member of it.
         var isOwned: Bool
-        /// What is published of each table; nil before PostgreSQL 15, which publishes whole tables only.
-        var columns: [QualifiedName: Set<String>]?
-        /// Tables of which only the rows that pass a filter are published.
-        var filtered: Set<QualifiedName> = []
     }
 
     struct TableFacts: Sendable {

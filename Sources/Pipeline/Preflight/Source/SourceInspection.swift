@@ -114,23 +114,8 @@ struct SourceInspection {
             FROM pg_catalog.pg_publication WHERE pubname = \(literal)
             """
         ).first
-        var facts = SourceFacts.PublicationFacts(
+        return SourceFacts.PublicationFacts(
             publication: found, owner: owner?["owner"] ?? "?", isOwned: owner?["owned"] == "t")
-        guard connection.serverVersion >= 150_000 else { return facts }
-        let rows = try connection.query(
-            """
-            SELECT p.schemaname, p.tablename, a.name, p.rowfilter IS NOT NULL AS filtered
-            FROM pg_catalog.pg_publication_tables p CROSS JOIN LATERAL pg_catalog.unnest(p.attnames) AS a (name)
-            WHERE p.pubname = \(literal)
-            """)
-        var columns: [QualifiedName: Set<String>] = [:]
-        for row in rows {
-            let table = QualifiedName(schema: row["schemaname"] ?? "", name: row["tablename"] ?? "")
-            columns[table, default: []].insert(row["name"] ?? "")
-            if row["filtered"] == "t" { facts.filtered.insert(table) }
-        }
-        facts.columns = columns
-        return facts
     }
 
     private func readTables() throws(PostgresError) -> [QualifiedName: SourceFacts.TableFacts] {

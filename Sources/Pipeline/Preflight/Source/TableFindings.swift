@@ -41,9 +41,9 @@ enum TableFindings {
         }
         for node in mapping.nodes {
             if node.distinct != nil { names.append("\(node.table) (rows without a key)") }
-            take(node.key + node.properties + node.references.flatMap(\.target.key), node.table)
+            take(node.columns, node.table)
         }
-        for join in mapping.joins { take(join.from.key + join.to.key + join.properties, join.table) }
+        for join in mapping.joins { take(join.columns, join.table) }
         return [
             PreflightFinding(
                 .note, .mapping,
