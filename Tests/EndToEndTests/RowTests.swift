@@ -14,7 +14,7 @@ struct `A row that does not count` {
         CREATE TABLE topic (id int PRIMARY KEY, tenant int NOT NULL, parent int REFERENCES topic, title text);
         CREATE TABLE note (id int PRIMARY KEY, topic int REFERENCES topic, deleted_at timestamptz, body text);
         CREATE TABLE reply (id int PRIMARY KEY, note int REFERENCES note, is_deleted boolean, size int);
-        CREATE TABLE echo (id int PRIMARY KEY, reply int REFERENCES reply, loud boolean);
+        CREATE TABLE echo (id int PRIMARY KEY, reply int REFERENCES reply, loud boolean, secret text);
         CREATE TABLE author (
             id int PRIMARY KEY, kind kind, first text, last varchar(5), archived_at date, vip boolean);
         CREATE TABLE credit (
@@ -148,6 +148,23 @@ struct `A row that does not count` {
             try await project.whileRunning("--resnapshot") { _ in
                 try await project.settle()
                 try await project.expectEqual("after another filter")
+            }
+            // Only mapped columns leave the server, once the publication is made of lists.
+            try project.edit { $0.replace("\nsource:", with: "\nsource:\n  columnLists: true") }
+            #expect(try await project.lockstep("run").errors.contains("--resnapshot"))
+            try await project.whileRunning("--resnapshot") { _ in
+                try await project.settle()
+                let published = try await project.sql(
+                    "SELECT attnames FROM pg_publication_tables WHERE tablename = 'echo'")
+                #expect(published == "{id,reply,loud}")
+                try await project.sql(
+                    """
+                    UPDATE echo SET secret = 'x', loud = NOT loud; DELETE FROM credit WHERE author < 5;
+                    UPDATE reply SET id = id + 500 WHERE id NOT IN (SELECT reply FROM echo);
+                    UPDATE note SET deleted_at = NULL
+                    """)
+                try await project.settle()
+                try await project.expectEqual("with column lists")
             }
             // What PostgreSQL does not take is found by check, at its line.
             try project.edit { $0 = $0.replacingOccurrences(of: "tenant = 0 OR", with: "id < random() OR") }

@@ -155,4 +155,13 @@ struct RowRuleTests {
                 == #"ALTER PUBLICATION "lockstep_p" DROP TABLE "public"."people"; "#
                 + #"ALTER PUBLICATION "lockstep_p" ADD TABLE ONLY "public"."people" ("id", "name") WHERE (id > 3)"#)
     }
+
+    @Test func `init names what marks rows as deleted`() {
+        let catalog = Catalog.of(
+            .of("public.notes", "id int4, deleted_at timestamptz, is_deleted bool, removed_at date!", key: ["id"]))
+        let text = Proposal(for: catalog).render(settings)
+        #expect(text.contains("softDelete: deleted_at leaves out rows where it is set"))
+        #expect(text.contains("softDelete: {column: is_deleted, equals: true} leaves out such rows"))
+        #expect(!text.contains("softDelete: removed_at"))
+    }
 }

@@ -185,7 +185,7 @@ extension ProposalBuilder {
         let distinct = key.isEmpty ? names.distinct() : nil
         proposed.nameReason = nameReason(table.name, label, isDistinct: distinct != nil)
         proposed.keyReason = distinct == nil ? keyReason(table, key) : "no key, and REPLICA IDENTITY FULL"
-        proposed.propertyReasons = inStream.map(typeReason)
+        proposed.propertyReasons = inStream.map { typeReason($0) + softDeleteHint($0) }
         proposed.excludeReason = excludeReason(others)
         proposed.entry = TableEntry(
             table: Located(table.name),
@@ -220,7 +220,7 @@ extension ProposalBuilder {
         proposed.nameReason = "the table's name"
         proposed.fromReason = "foreign key \(from.constraintName)"
         proposed.toReason = "foreign key \(to.constraintName)"
-        proposed.propertyReasons = inStream.map(typeReason)
+        proposed.propertyReasons = inStream.map { typeReason($0) + softDeleteHint($0) }
         proposed.excludeReason = excludeReason(others)
         for other in table.foreignKeys
         where other.constraintName != from.constraintName && other.constraintName != to.constraintName {
@@ -360,6 +360,18 @@ extension ProposalBuilder {
     }
 
     /// `numeric(10,2) -> string`.
+    /// A column that is named as those are that mark rows as deleted.
+    private func softDeleteHint(_ column: Catalog.Column) -> String {
+        let isFlag = catalog.underlyingType(of: column.type)?.name == "bool"
+        switch Naming.words(of: column.name) {
+        case ["deleted", "at"], ["deleted", "on"], ["removed", "at"]:
+            return column.isNotNull || isFlag ? "" : "; softDelete: \(column.name) leaves out rows where it is set"
+        case ["is", "deleted"], ["deleted"]:
+            return isFlag ? "; softDelete: {column: \(column.name), equals: true} leaves out such rows" : ""
+        default: return ""
+        }
+    }
+
     private func typeReason(_ column: Catalog.Column) -> String {
         let conversion = ValueConversion.natural(for: column.type, in: catalog)
         let note: String
