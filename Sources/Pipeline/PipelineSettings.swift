@@ -15,6 +15,8 @@ public struct PipelineSettings: Sendable {
     public var limits = BatchLimits()
     /// For transactions that are streamed while they run; nothing stays there.
     public var spoolFolder = SourceSettings.standardSpool
+    /// Two-phase transactions are decoded when they are prepared.
+    public var decodesPrepared = false
     /// Tables that the first read reads at a time.
     public var snapshotReaders = 4
     /// Told of each checkpoint that the graph acknowledged, on the thread that writes to it; for measurements.
@@ -46,6 +48,7 @@ public struct PipelineSettings: Sendable {
         limits.wholeRows = file.batch.wholeRows
         limits.wholeBytes = file.batch.wholeBytes
         spoolFolder = file.source.spool
+        decodesPrepared = file.source.twoPhase == .prepare
     }
 
     /// How to reach the graph.

@@ -23,13 +23,23 @@ extension PgOutputDecoder {
 
     /// Decodes with `body` messages that were kept of a streamed transaction, and have lost their xid.
     ///
+    /// - Parameter past: The tables as they were announced when the messages came, where others have come in between; what
+    ///   the messages announce is added to it, for those that follow in another call.
     /// - Precondition: Not inside another transaction.
     mutating func replaying<Failure: Error>(
-        _ end: TransactionEnd, _ body: (inout Self) throws(Failure) -> Void
+        _ end: TransactionEnd, past: inout RelationTable?, _ body: (inout Self) throws(Failure) -> Void
     ) throws(Failure) {
         precondition(!isInTransaction)
         transaction = (end.xid, end.commitLSN)
-        defer { transaction = nil }
+        let present = relations
+        if let past { relations = past }
+        defer {
+            transaction = nil
+            if past != nil {
+                past = relations
+                relations = present
+            }
+        }
         try body(&self)
     }
 

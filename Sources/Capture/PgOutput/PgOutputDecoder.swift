@@ -26,6 +26,16 @@ public enum PgOutputEvent: Sendable, Equatable {
     case streamCommit
     /// What was kept of `subxid` does not count; where that is `xid` itself, nothing of the transaction does.
     case streamAbort(xid: UInt32, subxid: UInt32)
+    /// A prepared transaction follows, up to `.prepare`.
+    case beginPrepare(xid: UInt32, at: LSN)
+    /// A message of it: to be kept until the transaction is committed.
+    case prepared
+    case prepare(xid: UInt32)
+    /// The streamed transaction is prepared, by the record at that place.
+    case streamPrepare(xid: UInt32, at: LSN)
+    /// The prepared transaction ``PgOutputDecoder/streamedCommit`` is committed.
+    case commitPrepared
+    case rollbackPrepared(xid: UInt32)
 }
 
 /// What `pg_logical_emit_message` wrote.
@@ -62,7 +72,8 @@ public struct LogicalMessage: Sendable, Equatable {
 /// | `M` | message | flags u8 (1 transactional), LSN u64, prefix text, length u32, content |
 /// | | tuple | n u16, n × (`n` null, `u` unchanged, `t` text or `b` binary: length u32, bytes) |
 ///
-/// What version 2 adds, for transactions that are streamed while they run, is in `PgOutputDecoder+Streaming.swift`.
+/// What version 2 adds, for transactions that are streamed while they run, is in `PgOutputDecoder+Streaming.swift`; what
+/// version 3 adds, for prepared ones, in `PgOutputDecoder+Prepared.swift`.
 ///
 /// A change's bytes are copied once, into the buffer's arena, and its columns are offsets there; nothing is allocated
 /// for it once the buffer has grown. When a message is refused, the buffer is as it was before it.
@@ -71,15 +82,17 @@ public struct LogicalMessage: Sendable, Equatable {
 public struct PgOutputDecoder {
     /// The last message of kind `.message`.
     public private(set) var logicalMessage: LogicalMessage?
-    /// The last commit of a streamed transaction; it holds no changes.
+    /// The last commit of a streamed or a prepared transaction; it holds no changes.
     public internal(set) var streamedCommit: TransactionEnd?
     /// Between a begin and its commit, or inside a piece of a streamed transaction.
-    public var isInTransaction: Bool { transaction != nil || streamedXID != nil }
+    public var isInTransaction: Bool { transaction != nil || streamedXID != nil || preparingXID != nil }
 
     var transaction: (xid: UInt32, commitLSN: LSN)?
     /// Inside a piece of this transaction.
     var streamedXID: UInt32?
-    private var relations = RelationTable()
+    /// Between a begin prepare and its prepare.
+    var preparingXID: UInt32?
+    var relations = RelationTable()
 
     public init() {}
 
@@ -93,6 +106,7 @@ public struct PgOutputDecoder {
         guard message.byteCount > 0 else { throw PgOutputError(.truncated, messageType: 0, offset: 0) }
         let type = unsafe message.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
         if streamedXID != nil { return try streamed(MessageReader(message, type: type), type: type) }
+        if preparingXID != nil { return try inPrepared(message, type: type, into: buffer) }
         switch type {
         case UInt8(ascii: "I"), UInt8(ascii: "U"), UInt8(ascii: "D"):
             try change(message, type: type, into: buffer)
@@ -117,7 +131,11 @@ public struct PgOutputDecoder {
         case UInt8(ascii: "S"): return try streamStart(&reader)
         case UInt8(ascii: "c"): return try streamCommit(&reader)
         case UInt8(ascii: "A"): return try streamAbort(&reader)
-        case UInt8(ascii: "E"): throw reader.error(.order)
+        case UInt8(ascii: "b"): return try beginPrepare(&reader)
+        case UInt8(ascii: "p"): return try streamPrepare(&reader)
+        case UInt8(ascii: "K"): return try commitPrepared(&reader)
+        case UInt8(ascii: "r"): return try rollbackPrepared(&reader)
+        case UInt8(ascii: "E"), UInt8(ascii: "P"): throw reader.error(.order)
         default: throw reader.error(.unknownMessage)
         }
     }
@@ -154,7 +172,7 @@ extension PgOutputDecoder {
     }
 
     /// A relation announced again as it was keeps its index; another content gets a new one.
-    private mutating func relation(
+    mutating func relation(
         _ reader: inout MessageReader, into buffer: ChangeBuffer
     ) throws(PgOutputError) -> PgOutputEvent {
         let oid = try reader.oid()

@@ -16,6 +16,9 @@ public final class SpooledTransaction {
     /// False where no row is deleted and no key changed.
     public let mayLeaveKeys: Bool
 
+    /// Of one that was prepared: the tables as they were announced then.
+    var relations: RelationTable?
+
     private let file: SpoolFile?
     private let folder: String
     /// What of the file is in memory, the bytes from `next` on still to be taken.

@@ -31,8 +31,12 @@ final class StreamedTransaction {
 
     /// Keeps a message of the subtransaction `subxid`.
     ///
-    /// - Parameter message: With its header; longer than that, as the decoder has checked.
-    func append(_ message: RawSpan, subxid: UInt32) throws(SpoolFile.Failure) {
+    /// - Parameters:
+    ///   - message: With its header; longer than that, as the decoder has checked.
+    ///   - header: Its bytes before what is kept: the type, and of a streamed one the xid.
+    func append(
+        _ message: RawSpan, subxid: UInt32, header: Int = PgOutputDecoder.streamedHeader
+    ) throws(SpoolFile.Failure) {
         if subxid != current {
             if subxid != xid, marks[subxid] == nil {
                 marks[subxid] = Mark(size: file.size, changeCount: changeCount)
@@ -41,7 +45,7 @@ final class StreamedTransaction {
             current = subxid
         }
         let type = unsafe message.unsafeLoad(as: UInt8.self)
-        let content = message.extracting(PgOutputDecoder.streamedHeader..<message.byteCount)
+        let content = message.extracting(header..<message.byteCount)
         changeCount += Self.changes(of: type, content)
         mayLeaveKeys = mayLeaveKeys || Self.mayLeaveKey(type, content)
         try file.append(type: type, content)

@@ -45,6 +45,9 @@ final class StreamedTransactions {
         }
     }
 
+    /// Takes a prepared transaction out; nil where nothing of it was received.
+    func take(_ xid: UInt32) -> StreamedTransaction? { transactions.removeValue(forKey: xid) }
+
     /// Takes a committed transaction out; empty where nothing of it was received.
     func commit(_ end: TransactionEnd) -> SpooledTransaction {
         SpooledTransaction(end: end, content: transactions.removeValue(forKey: end.xid), folder: folder)

@@ -20,6 +20,8 @@ public struct ReplicationSlot: Sendable {
     public var safeWALSize: Int64?
     /// Bytes of WAL between ``restartLSN`` and the server's position.
     public var retainedBytes: Int64?
+    /// Prepared transactions are decoded when they are prepared.
+    public var isTwoPhase = false
     /// Why the slot can never be read again, where it is so.
     public var isLost: Bool { walStatus == "lost" }
 }
@@ -34,7 +36,7 @@ public enum ReplicationSlots {
         let rows = try connection.query(
             """
             SELECT slot_name, plugin, database, active_pid, restart_lsn, confirmed_flush_lsn, wal_status,
-                safe_wal_size, pg_catalog.pg_wal_lsn_diff(
+                safe_wal_size, two_phase, pg_catalog.pg_wal_lsn_diff(
                     CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
                         ELSE pg_catalog.pg_current_wal_lsn() END, restart_lsn)::pg_catalog.int8 AS retained
             FROM pg_catalog.pg_replication_slots WHERE slot_name = \(QualifiedName.literal(name))
@@ -45,7 +47,7 @@ public enum ReplicationSlots {
             activePID: row["active_pid"].flatMap { Int32($0) }, restartLSN: row["restart_lsn"].flatMap { LSN($0) },
             confirmedFlushLSN: row["confirmed_flush_lsn"].flatMap { LSN($0) }, walStatus: row["wal_status"],
             safeWALSize: row["safe_wal_size"].flatMap { Int64($0) },
-            retainedBytes: row["retained"].flatMap { Int64($0) })
+            retainedBytes: row["retained"].flatMap { Int64($0) }, isTwoPhase: row["two_phase"] == "t")
     }
 
     /// Drops a slot.

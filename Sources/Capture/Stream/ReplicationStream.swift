@@ -54,6 +54,12 @@ public final class ReplicationStream {
     private let publication: String
     private var decoder = PgOutputDecoder()
     private let streamed: StreamedTransactions
+    private let prepared: PreparedTransactions
+    /// Transactions whose commit record begins before it are known already: the server is asked for more than is new where
+    /// a prepared transaction may lie further back.
+    private let knownBefore: LSN
+    private var isPassingOver = false
+    private var isTwoPhase = false
     private var status = StandbyStatus()
     private var hasUnsentOutput = false
     private var pace = StreamPace()
@@ -68,13 +74,17 @@ public final class ReplicationStream {
     ///   - start: Transactions that ended before it are not sent; where the slot has confirmed more, that counts.
     ///   - binary: Values of types that have one come in their binary form (PostgreSQL 14 and later).
     ///   - messages: What `pg_logical_emit_message` writes comes too (PostgreSQL 14 and later).
+    ///   - twoPhase: Prepared transactions come when they are prepared (PostgreSQL 15 and later), and wait here for what
+    ///     becomes of them. A slot that was once read so stays so.
     ///   - spool: A folder for transactions that are streamed while they run (PostgreSQL 14 and later), until they end.
     ///   - stop: Ends the connecting, and wakes a wait.
     /// - Throws: The kinds about slots, publications and `wal_level`, each with its remedy.
     public init(
         _ configuration: PostgresConfiguration, slot: String, publication: String, from start: LSN, binary: Bool,
-        messages: Bool = true, spool: String, stop: StopSignal
+        messages: Bool = true, twoPhase: Bool = false, spool: String, stop: StopSignal
     ) throws(CaptureError) {
+        knownBefore = start
+        prepared = PreparedTransactions(folder: spool)
         self.slot = slot
         self.publication = publication
         streamed = StreamedTransactions(folder: spool)
@@ -82,10 +92,13 @@ public final class ReplicationStream {
         connection = try capturing { () throws(PostgresError) in
             try PostgresConnection(configuration, replication: true, stop: stop)
         }
-        try check()
+        let found = try check()
+        isTwoPhase = found.isTwoPhase || twoPhase
+        if isTwoPhase { lastServerPosition = found.confirmedFlushLSN ?? .zero }
+        // From where the slot is confirmed, which is before whatever is prepared and was not committed then.
         let command = Self.command(
-            slot: slot, publication: publication, start: start, binary: binary, messages: messages,
-            serverVersion: connection.serverVersion)
+            slot: slot, publication: publication, start: isTwoPhase ? .zero : start, binary: binary, messages: messages,
+            twoPhase: isTwoPhase, serverVersion: connection.serverVersion)
         try capturing({ CaptureError($0, slot: slot, publication: publication, lsn: start) }) {
             () throws(PostgresError) in
             try boundServerMemory()
@@ -104,9 +117,10 @@ public final class ReplicationStream {
     }
 
     static func command(
-        slot: String, publication: String, start: LSN, binary: Bool, messages: Bool, serverVersion: Int
+        slot: String, publication: String, start: LSN, binary: Bool, messages: Bool,
+        twoPhase: Bool = false, serverVersion: Int
     ) -> String {
-        let version = serverVersion >= 160_000 ? 4 : serverVersion >= 140_000 ? 2 : 1
+        let version = serverVersion >= 160_000 ? 4 : serverVersion >= 140_000 ? (twoPhase ? 3 : 2) : 1
         var options = [
             "\"proto_version\" '\(version)'",
             "\"publication_names\" \(QualifiedName.literal(QualifiedName.quoted(publication)))",
@@ -117,13 +131,14 @@ public final class ReplicationStream {
             options.append("\"messages\" '\(messages)'")
         }
         if serverVersion >= 160_000 { options.append("\"origin\" 'any'") }
+        if twoPhase { options.append("\"two_phase\" 'on'") }
         let name = QualifiedName.quoted(slot)
         return "START_REPLICATION SLOT \(name) LOGICAL \(start) (\(options.joined(separator: ", ")))"
     }
 
     /// Looks at slot and publication before the stream starts: it would begin without a publication, and on PostgreSQL
     /// 18 go on, leaving out every change.
-    private func check() throws(CaptureError) {
+    private func check() throws(CaptureError) -> ReplicationSlot {
         let server = connection.server
         let convert = { (error: PostgresError) in CaptureError(error, slot: self.slot) }
         let found = try capturing(convert) { () throws(PostgresError) in
@@ -152,6 +167,7 @@ public final class ReplicationStream {
         guard row["published"] == "t" else {
             throw .publicationMissing(publication, PostgresError(.missingObject, "no publication", server: server))
         }
+        return found
     }
 }
 
@@ -203,6 +219,7 @@ extension ReplicationStream {
         _ payload: RawSpan, at start: LSN, into buffer: ChangeBuffer
     ) throws(CaptureError) -> Received {
         let event: PgOutputEvent
+        if isPassingOver, Self.isRow(payload) { return .other }
         do throws(PgOutputError) {
             event = try decoder.decode(payload, into: buffer)
         } catch {
@@ -212,15 +229,25 @@ extension ReplicationStream {
         case .change: return .change
         case .commit:
             if let end = buffer.transactions.last?.endLSN { advance(to: end) }
+            if isPassingOver {
+                isPassingOver = false
+                buffer.transactions.removeLast()
+                return .other
+            }
             return .transaction
         case .relation(let index): return .relation(index)
         case .message: return .message
-        case .begin, .other: return .other
-        default: return try streamed(event, payload)
+        case .begin:
+            isPassingOver = decoder.transaction.map { $0.commitLSN < knownBefore } ?? false
+            return .other
+        case .other: return .other
+        default: return try streamed(event, payload, into: buffer)
         }
     }
 
-    private func streamed(_ event: PgOutputEvent, _ payload: RawSpan) throws(CaptureError) -> Received {
+    private func streamed(
+        _ event: PgOutputEvent, _ payload: RawSpan, into buffer: ChangeBuffer
+    ) throws(CaptureError) -> Received {
         switch event {
         case .streamStart(let xid): try streamed.start(xid)
         case .streamed(let xid): try streamed.append(payload, subxid: xid)
@@ -229,11 +256,69 @@ extension ReplicationStream {
         case .streamCommit:
             guard let end = decoder.streamedCommit else { return .other }
             advance(to: end.endLSN)
-            spooled = streamed.commit(end)
+            let transaction = streamed.commit(end)
+            if end.commitLSN < knownBefore {
+                try passOver(transaction, into: buffer)
+                return .other
+            }
+            spooled = transaction
+            return .spooled
+        default: return try prepared(event, payload)
+        }
+        return .other
+    }
+
+    /// Takes of a streamed transaction what the server takes for said: the tables that it announced.
+    private func passOver(_ transaction: SpooledTransaction, into buffer: ChangeBuffer) throws(CaptureError) {
+        while try transaction.withNext({ message throws(CaptureError) in
+            guard unsafe message.unsafeLoad(as: UInt8.self) == UInt8(ascii: "R") else { return }
+            do throws(PgOutputError) {
+                _ = try decoder.decode(message, into: buffer)
+            } catch {
+                throw undecodable(error, at: transaction.end.commitLSN, relations: buffer.relations)
+            }
+        }) {}
+    }
+
+    private func prepared(_ event: PgOutputEvent, _ payload: RawSpan) throws(CaptureError) -> Received {
+        switch event {
+        case .beginPrepare(let xid, let place): try prepared.begin(xid, at: place, relations: decoder.relations)
+        case .prepared: try prepared.append(payload)
+        case .prepare: try prepared.end()
+        case .streamPrepare(let xid, let place):
+            prepared.add(xid, at: place, content: streamed.take(xid), relations: decoder.relations)
+        case .rollbackPrepared(let xid): prepared.rollBack(xid)
+        case .commitPrepared:
+            guard let end = decoder.streamedCommit else { return .other }
+            advance(to: end.endLSN)
+            let transaction = prepared.commit(end)
+            if end.commitLSN < knownBefore { return .other }
+            guard let transaction else { throw preparedLost(end) }
+            transaction.content.relations = transaction.relations
+            spooled = transaction.content
             return .spooled
         default: break
         }
         return .other
+    }
+
+    /// A row, or what is one for a transaction that is passed over.
+    private static func isRow(_ payload: RawSpan) -> Bool {
+        guard payload.byteCount > 0 else { return false }
+        switch unsafe payload.unsafeLoad(as: UInt8.self) {
+        case UInt8(ascii: "I"), UInt8(ascii: "U"), UInt8(ascii: "D"), UInt8(ascii: "T"), UInt8(ascii: "M"): return true
+        default: return false
+        }
+    }
+
+    @inline(never)
+    private func preparedLost(_ end: TransactionEnd) -> CaptureError {
+        connection.close()
+        return CaptureError(
+            .protocolViolation,
+            "PostgreSQL at \(connection.server): the prepared transaction \(end.xid) was committed, and what it changed "
+                + "was confirmed before: the slot was read by somebody else, or advanced",
+            lsn: end.commitLSN)
     }
 
     /// Reads changes of a spooled transaction into `buffer`, from where the last replay of it ended. Behind the last one
@@ -249,7 +334,7 @@ extension ReplicationStream {
         _ transaction: SpooledTransaction, into buffer: ChangeBuffer, rows: Int = .max, bytes: Int = .max
     ) throws(CaptureError) -> Bool {
         var hasMore = true
-        try decoder.replaying(transaction.end) { decoder throws(CaptureError) in
+        try decoder.replaying(transaction.end, past: &transaction.relations) { decoder throws(CaptureError) in
             while hasMore, buffer.changes.count < rows, buffer.bytes.count < bytes {
                 hasMore = try transaction.withNext { message throws(CaptureError) in
                     do throws(PgOutputError) {
@@ -321,9 +406,12 @@ extension ReplicationStream {
     ///
     /// - Parameters:
     ///   - written: Received; only shown in `pg_stat_replication`.
-    ///   - flushed: Safe on our side: the slot keeps nothing that committed before it.
+    ///   - flushed: Safe on our side: the slot keeps nothing that committed before it, unless something before it is
+    ///     prepared and has not been committed yet.
     ///   - asksForReply: Have the server answer with a keepalive at once.
     public func confirm(written: LSN, flushed: LSN, asksForReply: Bool = false) throws(CaptureError) {
+        // What has not come yet may be prepared: where the graph is ahead of the slot.
+        let flushed = isTwoPhase ? prepared.confirmable(min(flushed, lastServerPosition)) : flushed
         status.flushed = max(status.flushed, flushed)
         status.written = max(status.written, written, status.flushed)
         try send(asksForReply: asksForReply)

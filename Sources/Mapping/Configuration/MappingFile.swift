@@ -86,6 +86,16 @@ public struct SourceSettings: Sendable, Equatable {
     /// Only mapped columns are published, so that no other leaves the server.
     public var columnLists = false
 
+    /// When a two-phase transaction is decoded. Default: when it is committed.
+    public var twoPhase = TwoPhase.commit
+
+    public enum TwoPhase: String, CaseIterable, Sendable {
+        /// At COMMIT PREPARED, like any other.
+        case commit
+        /// At PREPARE TRANSACTION (PostgreSQL 15 and later): what it changed is here when it is committed.
+        case prepare
+    }
+
     /// On disk, where the system's temporary folder may be in memory.
     public static let standardSpool = "/var/tmp"
 }

@@ -60,6 +60,7 @@ struct MappingFileReader {
         let publication = fields.take("publication").flatMap { expanded($0, "publication") }
         let spool = fields.take("spool").flatMap { expanded($0, "spool") }
         let columnLists = fields.take("columnLists").map { flag($0, "columnLists") } ?? false
+        let twoPhase = fields.take("twoPhase").flatMap { self.twoPhase($0) }
         finish(fields)
         if let publication, !(1...63).contains(publication.value.utf8.count) {
             fault(.value, publication.position, "a publication's name has 1 to 63 bytes")
@@ -68,8 +69,16 @@ struct MappingFileReader {
         return url.map {
             SourceSettings(
                 url: $0, slot: slot ?? standard, publication: publication?.value ?? standard,
-                spool: spool?.value ?? SourceSettings.standardSpool, columnLists: columnLists)
+                spool: spool?.value ?? SourceSettings.standardSpool, columnLists: columnLists,
+                twoPhase: twoPhase ?? .commit)
         }
+    }
+
+    private mutating func twoPhase(_ node: YAMLNode) -> SourceSettings.TwoPhase? {
+        guard let written = expanded(node, "twoPhase") else { return nil }
+        if let choice = SourceSettings.TwoPhase(rawValue: written.value) { return choice }
+        fault(.value, written.position, "twoPhase is commit or prepare: when a two-phase transaction is decoded")
+        return nil
     }
 
     private mutating func slotName(_ node: YAMLNode) -> String? {

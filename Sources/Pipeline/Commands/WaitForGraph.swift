@@ -9,7 +9,7 @@ public import Threading
 /// Waits until the graph has reached a position of the WAL: read your writes (R29).
 ///
 /// The slot is confirmed only up to a checkpoint that the graph has acknowledged. So PostgreSQL alone can tell, and no
-/// running process is asked.
+/// running process is asked. Only where prepared transactions hold the slot back, the graph's checkpoint is asked itself.
 public final class WaitForGraph {
     private static let interval: Duration = .milliseconds(20)
 
@@ -37,6 +37,7 @@ public final class WaitForGraph {
         while true {
             let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
             if let confirmed = slot?.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }
+            if slot?.isTwoPhase == true { return try waitAtGraph(for: lsn, until: deadline) }
             if MonotonicTime.now >= deadline {
                 // Until then the first `lockstep run` may be about to make it.
                 guard slot != nil else {
@@ -47,6 +48,19 @@ public final class WaitForGraph {
                 return false
             }
             guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
+        }
+    }
+
+    private func waitAtGraph(for lsn: LSN, until deadline: MonotonicTime) throws(PipelineError) -> Bool {
+        try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
+            while true {
+                let checkpoint = try apply { () throws(ApplyError) in
+                    try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
+                }
+                if let checkpoint, checkpoint.phase == .streaming, checkpoint.lsn >= lsn { return true }
+                if MonotonicTime.now >= deadline { return false }
+                guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
+            }
         }
     }
 

@@ -138,6 +138,9 @@ public struct Preflight {
             note(RightsFindings.findings(facts, columns: plan?.mapping.columnNames))
             note(Self.replication(replicationFailure, facts))
             note(SlotFindings.findings(facts, named: settings.slot, graph: state))
+            note(
+                [ServerFindings.twoPhase(settings.twoPhase == .prepare, facts.version)].compactMap(\.self)
+                    + SlotFindings.twoPhase(facts.slot, wanted: settings.twoPhase == .prepare))
             if let plan {
                 note(PublicationFindings.refusals(facts, plan))
                 note(PublicationFindings.findings(facts, plan: plan, isWhole: isMappingWhole, graph: state))

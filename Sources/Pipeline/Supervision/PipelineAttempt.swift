@@ -79,6 +79,9 @@ final class PipelineAttempt: Sendable {
         if let fault = ServerFindings.unsupported(source.serverVersion) {
             throw PipelineError("this PostgreSQL is too old", fault, at: settings.source.description)
         }
+        if let fault = ServerFindings.twoPhase(settings.decodesPrepared, source.serverVersion) {
+            throw PipelineError("this PostgreSQL is too old", fault, at: settings.source.description)
+        }
         let plan = try PipelinePlan.make(file, source)
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping).createConstraints(graph)
@@ -205,7 +208,8 @@ final class PipelineAttempt: Sendable {
                         let stream = try capture { () throws(CaptureError) in
                             try ReplicationStream(
                                 settings.source, slot: settings.slot, publication: settings.publication,
-                                from: checkpoint.lsn, binary: binary, spool: settings.spoolFolder, stop: streamStop)
+                                from: checkpoint.lsn, binary: binary, twoPhase: settings.decodesPrepared,
+                                spool: settings.spoolFolder, stop: streamStop)
                         }
                         report(.streaming(from: checkpoint.lsn, binary: binary))
                         var pump = StreamPump(

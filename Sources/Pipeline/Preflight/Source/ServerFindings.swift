@@ -24,6 +24,17 @@ enum ServerFindings {
             fix: "upgrade to PostgreSQL 15 or later; 14 is the least that works")
     }
 
+    /// Two-phase transactions can be decoded when they are prepared from here on.
+    private static let twoPhaseVersion = 150_000
+
+    /// The setting `twoPhase: prepare` on a server that cannot.
+    static func twoPhase(_ decodesPrepared: Bool, _ version: Int) -> PreflightFinding? {
+        guard decodesPrepared, version < twoPhaseVersion else { return nil }
+        return PreflightFinding(
+            .error, .source, "source.twoPhase is prepare, and PostgreSQL \(version / 10_000) cannot do that",
+            fix: "leave it out, or upgrade to PostgreSQL 15 or later")
+    }
+
     private static func version(_ facts: SourceFacts) -> [PreflightFinding] {
         if let unsupported = unsupported(facts.version) { return [unsupported] }
         if facts.version < tested.lowerBound {

@@ -24,6 +24,17 @@ enum SlotFindings {
         return kind(slot, facts) + reader(slot, facts) + wal(slot, facts, graph)
     }
 
+    /// A slot that was once read with prepared transactions is read so from then on.
+    static func twoPhase(_ slot: ReplicationSlot?, wanted: Bool) -> [PreflightFinding] {
+        guard let slot, slot.isTwoPhase, !wanted else { return [] }
+        return [
+            PreflightFinding(
+                .note, .source,
+                "the replication slot \"\(slot.name)\" decodes two-phase transactions when they are prepared, as "
+                    + "source.twoPhase once said; that stays so until it is made anew, and the graph is the same")
+        ]
+    }
+
     private static func kind(_ slot: ReplicationSlot, _ facts: SourceFacts) -> [PreflightFinding] {
         guard slot.plugin != "pgoutput" || slot.database != facts.database else { return [] }
         let what = slot.plugin.map { "of plugin \($0), database \(slot.database ?? "none")" } ?? "a physical one"
