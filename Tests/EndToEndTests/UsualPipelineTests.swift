@@ -1,0 +1,90 @@
+// Part of Lockstep. See LICENSE.
+
+import TestServers
+import TestSupport
+import Testing
+
+private let usualSchema = """
+    CREATE TABLE shop (id int PRIMARY KEY, name text);
+    CREATE TABLE item (id int PRIMARY KEY, shop int REFERENCES shop, note text, body text);
+    ALTER TABLE item ALTER body SET STORAGE EXTERNAL;
+    CREATE TABLE visit (id int PRIMARY KEY, shop int REFERENCES shop);
+    INSERT INTO shop VALUES (1, 'a'), (2, 'b');
+    INSERT INTO item SELECT i, 1, 'n', repeat('x', 9000) FROM generate_series(1, 4) i;
+    INSERT INTO visit SELECT i, 1 FROM generate_series(1, 50) i;
+    """
+
+/// What the usual way from PostgreSQL to a graph, by Debezium, Kafka and a sink, was seen to get wrong. That transactions are
+/// never seen half applied is held by `Bank`, under faults.
+@Suite(.oneAtATime, .stage(usualSchema), .postgres())
+struct `What breaks the usual pipeline` {
+    private static let kinds = GraphServer.kinds.prefix(1)
+
+    private func expect(
+        _ project: Project, after sql: String, _ query: String, _ answer: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await project.sql(sql)
+        try await project.settle()
+        #expect(try await project.cypher(query) == answer, sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: kinds)
+    func `no placeholder is written for unchanged TOAST`(kind: GraphServer.Kind) async throws {
+        try await Stages.onStage(kind) { project in
+            try await expect(
+                project, after: "UPDATE item SET note = 'm' WHERE id = 1",
+                "MATCH (n:Item {id: 1}) RETURN n.note, size(n.body), substring(n.body, 0, 1)", "m|9000|x")
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `a TRUNCATE is not ignored`(kind: GraphServer.Kind) async throws {
+        try await Stages.onStage(kind) { project in
+            try await expect(project, after: "TRUNCATE visit", "MATCH (n:Visit) RETURN count(n)", "0")
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `no relationship is stale`(kind: GraphServer.Kind) async throws {
+        try await Stages.onStage(kind) { project in
+            let shops = "MATCH (n:Item {id: 2}) OPTIONAL MATCH (n)-[:SHOP]->(s) RETURN s.id"
+            try await expect(project, after: "UPDATE item SET shop = 2 WHERE id = 2", shops, "2")
+            try await expect(
+                project, after: "UPDATE item SET shop = NULL WHERE id = 2",
+                "MATCH (:Item {id: 2})-[r]->() RETURN count(r)", "0")
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `no property is stale`(kind: GraphServer.Kind) async throws {
+        try await Stages.onStage(kind) { project in
+            try await expect(
+                project, after: "UPDATE item SET note = NULL, body = NULL WHERE id = 3",
+                "MATCH (n:Item {id: 3}) WHERE n.note IS NULL AND n.body IS NULL RETURN count(n)", "1")
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `no ghost node is left by a backlog`(kind: GraphServer.Kind) async throws {
+        try await Project.on(kind, "ghosts", schema: usualSchema) { project in
+            try await project.propose()
+            try await project.whileRunning { _ in try await project.settle() }
+            // Rows that come and go, change their key and come again, in transactions of their own.
+            try await project.sql(
+                """
+                DO $$ BEGIN FOR i IN 1..300 LOOP
+                    INSERT INTO item VALUES (1000 + i, 1, 'g', 'b'); COMMIT;
+                    UPDATE item SET id = 5000 + i WHERE id = 1000 + i; COMMIT;
+                    DELETE FROM item WHERE id = 5000 + i AND i % 3 > 0; COMMIT;
+                    INSERT INTO item VALUES (1000 + i, 2, 'h', 'b'); DELETE FROM item WHERE id = 1000 + i; COMMIT;
+                END LOOP; END $$
+                """)
+            try await project.whileRunning { _ in
+                try await project.settle()
+                #expect(try await project.cypher("MATCH (n:Item) RETURN count(n)") == "104")
+                try await project.expectEqual()
+            }
+        }
+    }
+}
