@@ -10,6 +10,8 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
         case value
         /// The table is no longer what the mapping says.
         case schemaChanged
+        /// The stream has come to a version of a table that is newer than the catalog that the mapping was made from.
+        case newerRelation
         /// Another Lockstep took the pipeline over, or the checkpoint was changed behind our back.
         case fenced
         /// The graph refused the data: it would refuse them again.

@@ -78,6 +78,9 @@ public final class GraphWriter {
 
     /// Forgets the pipeline.
     public func deleteCheckpoint() throws(ApplyError) {
+        for label in ["LockstepTable", "LockstepSchemaChange"] {
+            try transaction("MATCH (n:\(label) {pipeline: $pipeline}) DELETE n", ["pipeline": .string(pipeline)])
+        }
         try transaction(CheckpointStatement.delete, ["pipeline": .string(pipeline)])
     }
 

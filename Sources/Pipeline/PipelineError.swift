@@ -21,6 +21,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
         /// Start again with each of so many PostgreSQL transactions in a graph transaction of its own, to find the one
         /// that fails.
         case isolate(transactions: Int)
+        /// Start again at once: the mapping is held against the database anew.
+        case schemaChanged
         /// Nothing that we can do makes it better. The checkpoint has not moved.
         case stop
     }
@@ -174,6 +176,8 @@ extension PipelineError {
             self.init("a value has no place in the graph", error.description, remedy: goOn)
         case .schemaChanged:
             self.init("a table has changed", error.description, remedy: goOn)
+        case .newerRelation:
+            self.init("a table has changed", error.description, disposition: .schemaChanged)
         case .fenced:
             self.init("the pipeline has another owner", error.description)
         case .protocolViolation:

@@ -63,7 +63,7 @@ public final class BatchEncoder {
         do throws(ApplyError) {
             while current < range.upperBound {
                 let change = buffer.changes[current]
-                let index = try program(of: Int(change.relation), in: buffer)
+                let index = try program(of: Int(change.relation), in: buffer, at: current)
                 if index >= 0, !isTruncated(index, position + current - range.lowerBound) {
                     try unsafe take(change, program: index, &fields, bytes.span.bytes)
                 }
@@ -85,20 +85,33 @@ public final class BatchEncoder {
         return position < end
     }
 
-    private func program(of relation: Int, in buffer: ChangeBuffer) throws(ApplyError) -> Int32 {
-        while programOfRelation.count <= relation {
-            let next = buffer.relations[programOfRelation.count]
-            guard let program = try TableProgram.make(for: next, mapping: mapping, part: part, keepsNodes: keepsNodes)
-            else {
-                programOfRelation.append(-1)
-                continue
-            }
-            programOfRelation.append(Int32(programs.count))
-            programs.append(program)
-            hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
-            writer.add(program)
+    private func program(of relation: Int, in buffer: ChangeBuffer, at change: Int) throws(ApplyError) -> Int32 {
+        if relation < programOfRelation.count, programOfRelation[relation] >= -1 { return programOfRelation[relation] }
+        while programOfRelation.count <= relation { programOfRelation.append(Self.notMade) }
+        let announced = buffer.relations[relation]
+        try checkAge(announced, in: buffer, at: change)
+        guard let program = try TableProgram.make(for: announced, mapping: mapping, part: part, keepsNodes: keepsNodes)
+        else {
+            programOfRelation[relation] = -1
+            return -1
         }
+        programOfRelation[relation] = Int32(programs.count)
+        programs.append(program)
+        hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
+        writer.add(program)
         return programOfRelation[relation]
+    }
+
+    private static let notMade: Int32 = -2
+
+    /// Older versions of a relation are read as far as the mapping goes; a newer one asks for another mapping.
+    private func checkAge(_ relation: Relation, in buffer: ChangeBuffer, at change: Int) throws(ApplyError) {
+        guard let known = mapping.catalogLSN, let end = buffer.transactions.first(where: { $0.changeCount > change }),
+            end.commitLSN > known
+        else { return }
+        if case .expected = mapping.standing(of: relation) { return }
+        throw ApplyError(
+            .newerRelation, table: relation.name, lsn: end.commitLSN, "the table has changed while the pipeline runs")
     }
 
     // MARK: Folding

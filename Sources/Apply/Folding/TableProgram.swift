@@ -82,8 +82,24 @@ public final class TableProgram {
     public static func make(
         for relation: Relation, mapping: GraphMapping, part: Part = .all, keepsNodes: Bool = false
     ) throws(ApplyError) -> TableProgram? {
+        switch mapping.standing(of: relation) {
+        case .gone: return nil
+        case .expected: return try make(relation, mapping, part, keepsNodes, retyped: nil)
+        case .other(let now, let retyped): return try make(now, mapping, part, keepsNodes, retyped: retyped)
+        }
+    }
+
+    /// - Parameter retyped: Of another version than the mapping was made for: it may lack columns, and these have other
+    ///   types.
+    private static func make(
+        _ relation: Relation, _ mapping: GraphMapping, _ part: Part, _ keepsNodes: Bool, retyped: Set<String>?
+    ) throws(ApplyError) -> TableProgram? {
         if let index = mapping.nodes.firstIndex(where: { $0.table == relation.name }) {
-            let node = mapping.nodes[index]
+            var node = mapping.nodes[index]
+            if let retyped {
+                guard node.distinct == nil else { throw otherRows(relation) }
+                node = node.carried(by: relation, retyped: retyped)
+            }
             let distinct = relation.columns.contains { $0.name == DistinctRows.digestColumn } ? nil : node.distinct
             let key = distinct == nil ? try columns(node.key, in: relation) : []
             let writesRows = part == .all || part == .nodes
@@ -116,7 +132,8 @@ public final class TableProgram {
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part == .all || part == .relationships else { return nil }
-            let join = mapping.joins[index]
+            var join = mapping.joins[index]
+            if let retyped { join = join.carried(by: relation, retyped: retyped) }
             return TableProgram(
                 relation, .join(join), try columns(join.key, in: relation), try columns(join.properties, in: relation),
                 tableIndex: mapping.nodes.count + index, part: part, writesRows: true, keepsNodes: keepsNodes,
@@ -124,6 +141,14 @@ public final class TableProgram {
                 derived: try derived(join.extra, in: relation))
         }
         return nil
+    }
+
+    /// Rows without a key are counted by all of their values: other columns make other rows.
+    private static func otherRows(_ relation: Relation) -> ApplyError {
+        ApplyError(
+            .schemaChanged, table: relation.name,
+            "the columns of a table whose equal rows are counted have changed. "
+                + "`lockstep run --resnapshot` reads everything again.")
     }
 
     /// The readers of a table ask PostgreSQL for the rows that count; the stream brings all.

@@ -16,11 +16,13 @@ public struct TransactionSurvey {
     /// Changes looked at so far.
     public private(set) var changeCount = 0
 
+    private let mapping: GraphMapping
     private let deferrable: Set<QualifiedName>
     /// By relation index: whether its key is deferrable.
     private var isDeferrable: [Bool] = []
 
     public init(mapping: GraphMapping) {
+        self.mapping = mapping
         deferrable = Set(
             mapping.nodes.filter(\.isKeyDeferrable).map(\.table) + mapping.joins.filter(\.isKeyDeferrable).map(\.table))
     }
@@ -28,13 +30,13 @@ public struct TransactionSurvey {
     /// Takes the next changes of the transaction.
     public mutating func look(at buffer: ChangeBuffer, _ range: Range<Int>) {
         for relation in buffer.relations.dropFirst(isDeferrable.count) {
-            isDeferrable.append(deferrable.contains(relation.name))
+            isDeferrable.append(deferrable.contains(mapping.table(of: relation)))
         }
         for index in range {
             let change = buffer.changes[index]
             changeCount += 1
             switch change.kind {
-            case .truncate: truncations[buffer.relations[Int(change.relation)].name] = changeCount
+            case .truncate: truncations[mapping.table(of: buffer.relations[Int(change.relation)])] = changeCount
             case .insert, .update: isIndivisible = isIndivisible || isDeferrable[Int(change.relation)]
             case .delete: break
             }

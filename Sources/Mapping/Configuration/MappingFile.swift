@@ -14,10 +14,14 @@ public struct MappingFile: Sendable {
     public var source: SourceSettings
     public var graph: GraphSettings
     public var batch: BatchSettings
+    /// What is done when tables change.
+    public var schemaChanges = SchemaPolicies()
     /// In the order of the file.
     var tables: [TableEntry]
     /// In the order of the file.
     var schema: [SchemaEntry] = []
+    /// By the database's names of a table and its column: what the file calls the column, where that differs.
+    var fileNames: [QualifiedName: [String: String]] = [:]
 
     /// Reads a file's bytes.
     ///

@@ -27,12 +27,14 @@ struct MappingFileReader {
         source = required("source", &fields).flatMap { source($0, pipeline: pipeline) }
         graph = required("graph", &fields).flatMap { graph($0) }
         let batch = fields.take("batch").map { self.batch($0) } ?? BatchSettings()
+        let changes = fields.take("schemaChanges").map { schemaChanges($0) } ?? SchemaPolicies()
         let tables = required("tables", &fields).map { self.tables($0) }
         let schema = fields.take("schema").map { self.schema($0) } ?? []
         finish(fields)
         guard let pipeline, let source, let graph, let tables else { return nil }
         return MappingFile(
-            file: file, pipeline: pipeline, source: source, graph: graph, batch: batch, tables: tables, schema: schema)
+            file: file, pipeline: pipeline, source: source, graph: graph, batch: batch, schemaChanges: changes,
+            tables: tables, schema: schema)
     }
 
     /// Reads `tables` alone: what needs no variable.

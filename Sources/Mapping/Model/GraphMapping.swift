@@ -9,6 +9,10 @@ public struct GraphMapping: Sendable {
     public var joins: [JoinMapping]
     /// What the file's `schema` asks for.
     public var schema: [SchemaItem] = []
+    /// The mapped tables as the catalog had them; empty where versions of relations are not told apart.
+    public var sources: [OID: MappedSource] = [:]
+    /// Where the WAL ended before that catalog was read: what committed earlier is in it.
+    public var catalogLSN: LSN?
 
     public init(pipeline: String, nodes: [NodeMapping], joins: [JoinMapping]) {
         self.pipeline = pipeline

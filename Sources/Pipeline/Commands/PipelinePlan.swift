@@ -10,7 +10,7 @@ public enum PipelinePlan {
     public static func make(settings: PipelineSettings, file: MappingFile) async throws(PipelineError) -> Plan {
         try await DedicatedThread.run(name: "plan") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
-            return try make(file, source)
+            return try make(file, source, memory: memory(settings))
         }
     }
 
@@ -37,10 +37,31 @@ public enum PipelinePlan {
         }
     }
 
-    static func make(_ file: MappingFile, _ source: PostgresConnection) throws(PipelineError) -> Plan {
+    /// What the pipeline remembers of its tables. Nothing where the graph is away: then names mean what the file says.
+    static func memory(_ settings: PipelineSettings) -> [TableMemory] {
+        let found = try? GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+            try SchemaMemory.read(graph, pipeline: settings.name)
+        }
+        return found ?? []
+    }
+
+    static func make(
+        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory]
+    ) throws(PipelineError) -> Plan {
+        try evolved(file, source, memory: memory).plan
+    }
+
+    /// The mapping for the database as it is now, and what has happened to its tables since they were remembered.
+    static func evolved(
+        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory]
+    ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution) {
+        // What commits from here on may be missing in the catalog.
+        let lsn = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
         do throws(MappingError) {
-            return Plan(mapping: try file.resolve(against: catalog), file: file, catalog: catalog)
+            let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+            let mapping = try file.resolve(against: catalog, evolution, memory: memory, at: lsn)
+            return (Plan(mapping: mapping, file: evolution.file, catalog: catalog), evolution)
         } catch {
             throw PipelineError(error)
         }

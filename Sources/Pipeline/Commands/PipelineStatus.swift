@@ -33,6 +33,8 @@ public struct PipelineStatus: Sendable {
     public var activePID: Int32?
     /// Rows that refer to one that is not there, where the mapping has relationships that no constraint guards.
     public var waitingReferences: Int64?
+    /// What has happened to mapped tables, the newest first.
+    public var schemaChanges: [SchemaChangeRecord] = []
     /// Row changes a second, where two readings were asked for.
     public var changesPerSecond: Double?
 
@@ -64,7 +66,8 @@ public struct PipelineStatus: Sendable {
         _ file: MappingFile, _ source: PostgresConnection, _ graph: BoltChannel
     ) throws(PipelineError) -> Int64 {
         var count: Int64 = 0
-        for node in try PipelinePlan.make(file, source).mapping.nodes {
+        let memory = try SchemaMemory.read(graph, pipeline: file.pipeline)
+        for node in try PipelinePlan.make(file, source, memory: memory).mapping.nodes {
             for reference in node.references where !reference.kept.isEmpty {
                 do throws(BoltError) {
                     count += try graph.query(node.waitingQuery(reference)).rows.first?.first?.integerValue ?? 0
@@ -101,6 +104,7 @@ public struct PipelineStatus: Sendable {
         return PipelineStatus(
             phase: phase, checkpoint: checkpoint, currentLSN: current, confirmedLSN: slot?.confirmedFlushLSN,
             lagBytes: lag, lagSeconds: seconds, retainedWALBytes: slot?.retainedBytes ?? 0,
-            walStatus: slot?.walStatus, activePID: slot?.activePID)
+            walStatus: slot?.walStatus, activePID: slot?.activePID,
+            schemaChanges: try SchemaHistory.read(graph, pipeline: settings.name))
     }
 }

@@ -17,7 +17,10 @@ public enum PipelineVerification {
         try await DedicatedThread.run(name: "verify") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop)
             }
-            let plan = try PipelinePlan.make(file, source)
+            let memory = try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+                try SchemaMemory.read(graph, pipeline: settings.name)
+            }
+            let plan = try PipelinePlan.make(file, source, memory: memory)
             let waiting = try WaitForGraph(settings, stop: stop)
             do throws(VerifyError) {
                 return try Verification(mapping: plan.mapping, source: settings.source, graph: settings.graph).run(

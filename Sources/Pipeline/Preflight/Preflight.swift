@@ -81,7 +81,16 @@ public struct Preflight {
     private mutating func examine(_ connection: PostgresConnection, _ facts: SourceFacts) throws(PostgresError) {
         guard let file = reading.file, !connection.isClosed else { return }
         let catalog = try CatalogReader.read(connection)
-        let examination = file.examine(against: catalog)
+        let memory = (try? PipelineSettings(file)).map { PipelinePlan.memory($0) } ?? []
+        let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+        note(
+            evolution.changes.map { change in
+                let stops = change.policy == .pause || change.needsReading
+                return PreflightFinding(
+                    stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
+                    fix: change.advice)
+            })
+        let examination = evolution.file.examine(against: catalog)
         let unpublishable = TableFindings.unpublishable(facts, file.mappedTables)
         let explained = Set(unpublishable.compactMap(\.position))
         note(unpublishable)
@@ -91,7 +100,7 @@ public struct Preflight {
                 fault.kind != .unknownName || fault.position.map { !explained.contains($0) } ?? true
             }.map { PreflightFinding($0) })
         sourceFacts?.filters = try FilterProbe.run(examination.sound, trying: true, connection)
-        plan = Plan(mapping: examination.sound, file: file, catalog: catalog)
+        plan = Plan(mapping: examination.sound, file: evolution.file, catalog: catalog)
         isMappingWhole = examination.mapping != nil
     }
 

@@ -121,7 +121,7 @@ public struct PipelineSetup: Sendable {
     }
 
     private func plan(_ source: PostgresConnection) throws(PipelineError) -> Plan {
-        try PipelinePlan.make(file, source)
+        try PipelinePlan.make(file, source, memory: PipelinePlan.memory(settings))
     }
 
     /// - Returns: Why it may not be dropped: its owner is another, who has to do it. The rest goes on.

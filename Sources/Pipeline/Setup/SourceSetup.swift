@@ -33,6 +33,13 @@ struct SourceSetup {
         let differing = PublicationFindings.differing(publication, plan, filters)
         guard !(missing + differing).isEmpty else { return }
         guard mayAlter else {
+            // Renamed or dropped since the catalog was read.
+            for table in missing {
+                let found = try postgres { () throws(PostgresError) in
+                    try source.query("SELECT pg_catalog.to_regclass(\(QualifiedName.literal(table.sql)))").first?[0]
+                }
+                guard found != nil else { throw PipelineError("a table has changed", disposition: .schemaChanged) }
+            }
             let finding =
                 missing.isEmpty
                 ? PublicationFindings.publishesOtherwise(name, differing)

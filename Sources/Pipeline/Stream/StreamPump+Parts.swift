@@ -68,7 +68,7 @@ extension StreamPump {
         let truncated = Set(
             buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
         var size = changes.count
-        for relation in truncated { size += try tableSize(buffer.relations[relation].name) }
+        for relation in truncated { size += try tableSize(mapping.table(of: buffer.relations[relation])) }
         guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
         return !survey(changes).isIndivisible
     }

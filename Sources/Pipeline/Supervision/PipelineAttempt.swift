@@ -82,7 +82,8 @@ final class PipelineAttempt: Sendable {
         if let fault = ServerFindings.twoPhase(settings.decodesPrepared, source.serverVersion) {
             throw PipelineError("this PostgreSQL is too old", fault, at: settings.source.description)
         }
-        let plan = try PipelinePlan.make(file, source)
+        let memory = try SchemaMemory.read(graph, pipeline: settings.name)
+        let (plan, evolution) = try PipelinePlan.evolved(file, source, memory: memory)
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping).createConstraints(graph)
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
@@ -94,6 +95,8 @@ final class PipelineAttempt: Sendable {
             try source.query(SourceInspection.systemIdentifierSQL).first?[0] ?? ""
         }
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
+        try SchemaFollowing(settings: settings, evolution: evolution, memory: memory)
+            .carryOut(writer, expecting: checkpoint, isFirst: isFirst, report)
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
@@ -233,6 +236,13 @@ final class PipelineAttempt: Sendable {
                 }
                 streamStop.stop()
                 return outcome
+            }
+            group.addTask { [self] in
+                await result { () async throws(PipelineError) in
+                    try await DedicatedThread.run(name: "catalog") { [self] () throws(PipelineError) in
+                        try CatalogWatch(settings: settings, file: file).run(until: streamStop)
+                    }
+                }
             }
             group.addTask {
                 await DedicatedThread.run(name: "indexes") { schema.watch(until: streamStop) }

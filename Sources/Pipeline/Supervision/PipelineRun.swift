@@ -37,6 +37,7 @@ public struct PipelineRun: Sendable {
         var lastGood = MonotonicTime.now
         var limits = settings.limits
         var isResnapshotDue = resnapshot
+        var lookedAgain = 0
         while !stop.isStopped {
             let attempt = PipelineAttempt(
                 settings: settings, file: file, limits: limits, resnapshot: isResnapshotDue, report: report,
@@ -51,6 +52,7 @@ public struct PipelineRun: Sendable {
                 if attempt.hasProgressed {
                     backoff.reset()
                     lastGood = .now
+                    lookedAgain = 0
                 }
                 if error.disposition == .retry { lastGood = .now }
                 switch error.disposition {
@@ -69,6 +71,10 @@ public struct PipelineRun: Sendable {
                     // A transaction by itself may be what was too large.
                     limits.wholeRows = max(limits.rows, limits.wholeRows / 4)
                     limits.wholeBytes = max(limits.bytes, limits.wholeBytes / 4)
+                case .schemaChanged:
+                    lookedAgain += 1
+                    // Every attempt comes at least as far as the catalog that it reads; one that does not makes no haste.
+                    if lookedAgain < 3 { continue }
                 case .isolate(let transactions):
                     limits.isolatedTransactions = transactions
                     continue

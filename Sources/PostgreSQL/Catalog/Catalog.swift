@@ -63,6 +63,10 @@ extension Catalog {
 
     public struct Column: Sendable {
         public var name: String
+        /// `attnum`: stays when the column is renamed, and is never given to another one. 0 where that is not known.
+        public var number: Int16 = 0
+        /// Rows that were there before the column may have values in it that no change of theirs carries.
+        public var mayHaveEarlierValues = false
         public var type: OID
         /// `atttypmod`; -1 where there is none.
         public var typeModifier: Int32

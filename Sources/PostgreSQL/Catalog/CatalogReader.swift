@@ -78,8 +78,9 @@ extension CatalogReader {
 
     private static let columnsSQL =
         captured + """
-            SELECT t.oid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' AS generated,
+            SELECT t.oid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '' AS generated,
                 a.attgenerated = 'v' AS virtual, a.attstorage <> 'p' AS toasted,
+                a.atthasmissing OR a.atthasdef OR a.attidentity <> '' AS earlier,
                 pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
                 pg_catalog.col_description(t.oid, a.attnum) AS comment
             FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
@@ -227,8 +228,9 @@ extension CatalogReader {
                     name: try text(row, "attname"), type: try oid(row, "atttypid"),
                     typeModifier: try number(row, "atttypmod"), formattedType: try text(row, "type"),
                     isNotNull: row["attnotnull"] == "t", isGenerated: row["generated"] == "t",
-                    isVirtual: row["virtual"] == "t",
-                    comment: row["comment"])
+                    isVirtual: row["virtual"] == "t", comment: row["comment"])
+                column.number = try number(row, "attnum")
+                column.mayHaveEarlierValues = row["earlier"] == "t"
                 column.mayBeToasted = row["toasted"] == "t"
                 tables[place].columns.append(column)
             }

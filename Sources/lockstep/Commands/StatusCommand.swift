@@ -60,6 +60,10 @@ enum StatusCommand: Command {
         } else {
             rows.append(("slot", "\(settings.slot) does not exist"))
         }
+        for change in status.schemaChanges.prefix(5) {
+            rows.append(("schema", "\(change.at.prefix(19)) \(change.table): \(change.what): \(change.action)"))
+            if let advice = change.advice { rows.append(("", advice)) }
+        }
         return rows
     }
 
@@ -86,10 +90,20 @@ enum StatusCommand: Command {
             ),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
             ("waitingReferences", status.waitingReferences.map { .number(Int($0)) } ?? .null),
+            ("schemaChanges", .array(status.schemaChanges.map(json))),
             ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
             ("walStatus", status.walStatus.map { .string($0) } ?? .null),
             ("activePid", status.activePID.map { .number(Int($0)) } ?? .null),
         ]).text()
+    }
+
+    private static func json(_ change: SchemaChangeRecord) -> JSONText {
+        .object([
+            ("kind", .string(change.kind)), ("policy", .string(change.policy)), ("table", .string(change.table)),
+            ("what", .string(change.what)), ("action", .string(change.action)),
+            ("advice", change.advice.map { .string($0) } ?? .null),
+            ("lsn", change.lsn.map { .string($0.description) } ?? .null), ("at", .string(change.at)),
+        ])
     }
 
     private static func bytes(_ count: Int64) -> String {

@@ -24,10 +24,17 @@ extension MappingFile {
         return mapping
     }
 
+    /// The same for a database that has changed since its tables were remembered.
+    public func resolve(
+        against catalog: Catalog, _ evolution: SchemaEvolution, memory: [TableMemory], at lsn: LSN?
+    ) throws(MappingError) -> GraphMapping {
+        try evolution.file.resolve(against: catalog).withSources(catalog, memory: memory, at: lsn)
+    }
+
     /// Everything there is to say about the file and the database together.
     public func examine(against catalog: Catalog) -> MappingExamination {
         var resolver = MappingResolver(
-            tables: tables, schema: schema, pipeline: pipeline, file: file, catalog: catalog)
+            tables: tables, schema: schema, fileNames: fileNames, pipeline: pipeline, file: file, catalog: catalog)
         let mapping = resolver.resolve()
         let faults = resolver.faults.inFileOrder
         return MappingExamination(mapping: faults.hasErrors ? nil : mapping, sound: mapping, faults: faults)

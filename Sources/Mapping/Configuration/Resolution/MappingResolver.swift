@@ -6,6 +6,7 @@ internal import PostgreSQL
 struct MappingResolver {
     let tables: [TableEntry]
     let schema: [SchemaEntry]
+    let fileNames: [QualifiedName: [String: String]]
     let pipeline: String
     /// The file's name, for messages.
     let file: String
@@ -16,10 +17,12 @@ struct MappingResolver {
     private var entries: [QualifiedName: TableEntry] = [:]
 
     init(
-        tables: [TableEntry], schema: [SchemaEntry] = [], pipeline: String, file: String, catalog: Catalog
+        tables: [TableEntry], schema: [SchemaEntry] = [], fileNames: [QualifiedName: [String: String]] = [:],
+        pipeline: String, file: String, catalog: Catalog
     ) {
         self.tables = tables
         self.schema = schema
+        self.fileNames = fileNames
         self.pipeline = pipeline
         self.file = file
         self.catalog = catalog
@@ -42,7 +45,8 @@ struct MappingResolver {
                     let isByKey = Set(reference.target.key.map(\.property)) == Set(target?.key.map(\.property) ?? [])
                     // Of a table of which not all rows count the other row may not be there, whatever a constraint says.
                     let isSure = isEnforced && isByKey && target?.rows.isAlways != false
-                    mapping.references.append(isSure ? reference : reference.kept(by: &mapping))
+                    mapping.references.append(
+                        isSure ? reference : reference.kept(by: &mapping, fileNames[table.name] ?? [:]))
                 }
                 checkWholeRows(mapping.rows, mapping.columns, entry)
                 result.nodes.append(mapping)
@@ -385,11 +389,12 @@ extension PropertyMapping {
 
 extension ReferenceMapping {
     /// The same, with its columns kept in properties of the holder: one for each column and type of value.
-    fileprivate func kept(by holder: inout NodeMapping) -> ReferenceMapping {
+    fileprivate func kept(by holder: inout NodeMapping, _ fileNames: [String: String]) -> ReferenceMapping {
         var result = self
         for part in target.key {
             var own = part
-            own.property = "\(PropertyMapping.ownPrefix)_\(part.column)"
+            // A column that was renamed keeps its place in the graph.
+            own.property = "\(PropertyMapping.ownPrefix)_\(fileNames[part.column] ?? part.column)"
             if let other = holder.properties.first(where: { $0.property == own.property }),
                 other.conversion != own.conversion
             {

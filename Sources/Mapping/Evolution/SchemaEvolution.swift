@@ -1,0 +1,294 @@
+// Part of Lockstep. See LICENSE.
+
+public import PostgreSQL
+
+/// A mapping file laid over a database that has changed since: which names mean what by now, what has happened, and what the
+/// graph has to do about it. Pure.
+///
+/// A name that the database has means what it names there. Only for one that it does not have the memory is asked: the same
+/// table (OID) or column (OID and number) may have another name, or be gone.
+public struct SchemaEvolution: Sendable {
+    /// The file with the names of now, and without what is gone.
+    public private(set) var file: MappingFile
+    /// What is new since the memory was written.
+    public private(set) var changes: [SchemaChange] = []
+    /// What is to be remembered from here on.
+    public private(set) var memory: [TableMemory] = []
+
+    private let old: [TableMemory]
+    private let catalog: Catalog
+    private let policies: SchemaPolicies
+    /// By the file's names: the label of nodes.
+    private let labels: [QualifiedName: String]
+    private var tableNames: [QualifiedName: QualifiedName] = [:]
+    private var goneTables: [QualifiedName] = []
+
+    public init(_ file: MappingFile, memory: [TableMemory], catalog: Catalog) {
+        self.file = file
+        old = memory
+        self.catalog = catalog
+        policies = file.schemaChanges
+        labels = Dictionary(
+            file.tables.compactMap { entry in
+                guard case .node(let node) = entry.role else { return nil }
+                return (entry.table.value, node.labels[0].value)
+            }, uniquingKeysWith: { first, _ in first })
+        var entries = file.tables.map { follow($0) }
+        for name in goneTables { entries = entries.compactMap { $0.leavingOut(table: name) } }
+        self.file.tables = entries.map { $0.renaming(tables: tableNames) }
+    }
+
+    /// What the pipeline has to wait for.
+    public var pausing: [SchemaChange] { changes.filter { $0.policy == .pause } }
+
+    // MARK: Tables
+
+    private mutating func follow(_ entry: TableEntry) -> TableEntry {
+        let name = entry.table.value
+        guard entry.role != .skip else { return entry }
+        let known = old.first { $0.fileName == name }
+        if let table = catalog.table(name) {
+            // Where it is another table than it was, its columns are others, too.
+            return follow(entry, table, known?.oid == table.oid ? known : nil, replaced: known)
+        }
+        guard let known else { return entry }
+        guard let table = catalog.tables.first(where: { $0.oid == known.oid }), policies[.tableRenamed] != .ignore
+        else {
+            return drop(entry, known)
+        }
+        tableNames[name] = table.name
+        if known.name != table.name {
+            note(
+                .tableRenamed, name, "the table is called \(table.name) now", "the mapping goes on with it",
+                "write \(table.name) in place of \(name) in the mapping")
+        }
+        return follow(entry, table, known, replaced: nil)
+    }
+
+    private mutating func drop(_ entry: TableEntry, _ known: TableMemory) -> TableEntry {
+        let name = entry.table.value
+        goneTables.append(name)
+        var remembered = known
+        remembered.isDropped = true
+        memory.append(remembered)
+        guard !known.isDropped else { return entry }
+        let isRenamed = catalog.tables.contains { $0.oid == known.oid }
+        let kind: SchemaChangeKind = isRenamed ? .tableRenamed : .tableDropped
+        let policy = policies[kind]
+        var change = SchemaChange(
+            kind: kind, policy: policy, table: name,
+            what: isRenamed ? "the table has another name" : "the table is gone",
+            action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
+            advice: "take \(name) out of the mapping, and the relationships that refer to it")
+        if policy == .apply { change.sweeps = sweeps(of: entry) }
+        changes.append(change)
+        return entry
+    }
+
+    private func sweeps(of entry: TableEntry) -> [String] {
+        switch entry.role {
+        case .node(let node):
+            [
+                "MATCH (n:\(Cypher.quoted(node.labels[0].value))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
+            ]
+        case .join(let join):
+            relationshipSweep(
+                labels[join.from.references.value], join.type.value, labels[join.to.references.value])
+        case .skip: []
+        }
+    }
+
+    private func relationshipSweep(_ from: String?, _ type: String, _ to: String?) -> [String] {
+        guard let from, let to else { return [] }
+        return [
+            "MATCH (:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to)))"
+                + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
+        ]
+    }
+
+    // MARK: Columns
+
+    private mutating func follow(
+        _ entry: TableEntry, _ table: Catalog.Table, _ known: TableMemory?, replaced: TableMemory?
+    ) -> TableEntry {
+        let file = entry.table.value
+        var result = entry
+        var remembered = TableMemory(table)
+        remembered.fileName = file
+        if known == nil, let replaced {
+            note(
+                .columnRetyped, file,
+                replaced.isDropped ? "the table is there again" : "the table is another one of that name",
+                "it is read again", needsReading: true)
+        }
+        guard let known else {
+            memory.append(remembered)
+            return result
+        }
+        var names: [String: String] = [:]
+        for name in entry.columnNames {
+            if let column = table.column(name) {
+                compare(column, known.column(name) ?? known.columns.first { $0.number == column.number }, file)
+            } else if let before = known.column(name) {
+                let column = table.columns.first { $0.number == before.number }
+                if let column, policies[.columnRenamed] != .ignore {
+                    names[name] = column.name
+                    if let place = remembered.columns.firstIndex(where: { $0.number == column.number }) {
+                        remembered.columns[place].fileName = name
+                    }
+                    if before.name != column.name {
+                        note(
+                            .columnRenamed, file, "column \(before.name) is called \(column.name) now",
+                            "the mapping goes on with it",
+                            "write \(column.name) in place of \(name) under \(file) in the mapping")
+                    }
+                    compare(column, before, file)
+                } else if !entry.identifyingColumns.contains(name) {
+                    result = result.leavingOut(column: name)
+                    var gone = before
+                    gone.fileName = name
+                    gone.isDropped = true
+                    remembered.columns.append(gone)
+                    if !before.isDropped { dropped(name, entry, isRenamed: column != nil) }
+                }
+            }
+        }
+        result = result.renaming(columns: names)
+        if !names.isEmpty {
+            self.file.fileNames[table.name] = Dictionary(
+                names.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        adopt(table, known, &remembered, &result)
+        memory.append(remembered)
+        return result
+    }
+
+    /// - Parameter before: What the name meant; nil where the file did not have it.
+    private mutating func compare(_ column: Catalog.Column, _ before: TableMemory.Column?, _ file: QualifiedName) {
+        guard let before else { return }
+        let reading =
+            policies[.columnRetyped] == .ignore ? "what is in the graph stays as it was" : "the table is read again"
+        if before.number != column.number {
+            note(
+                .columnRetyped, file, "column \(column.name) is another one of that name", reading, needsReading: true)
+        } else if before.type != column.type {
+            let isSame = Self.keepsValues(from: before.type, to: column.type)
+            note(
+                .columnRetyped, file, "column \(column.name) is \(column.formattedType) now",
+                isSame ? "its values are the same in the graph" : reading, needsReading: !isSame)
+        }
+    }
+
+    /// Whole numbers, and texts, are the same in the graph, whatever their width.
+    static func keepsValues(from old: OID, to new: OID) -> Bool {
+        let families: [[OID]] = [[21, 23, 20], [1043, 25]]
+        return families.contains { $0.contains(old) && $0.contains(new) }
+    }
+
+    private mutating func dropped(_ name: String, _ entry: TableEntry, isRenamed: Bool) {
+        let kind: SchemaChangeKind = isRenamed ? .columnRenamed : .columnDropped
+        let policy = policies[kind]
+        var change = SchemaChange(
+            kind: kind, policy: policy, table: entry.table.value,
+            what: isRenamed ? "column \(name) has another name" : "column \(name) is gone",
+            action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
+            advice: "take \(name) out of \(entry.table.value) in the mapping")
+        if policy == .apply { change.sweeps = sweeps(ofColumn: name, entry) }
+        change.needsReading = entry.countsRows && policy != .pause
+        changes.append(change)
+    }
+
+    private func sweeps(ofColumn name: String, _ entry: TableEntry) -> [String] {
+        func removal(_ pattern: String, _ variable: String, _ property: String) -> String {
+            let property = "\(variable).\(Cypher.quoted(property))"
+            return "MATCH \(pattern) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 5000 SET \(property) = null"
+                + " RETURN count(*) AS deleted"
+        }
+        switch entry.role {
+        case .node(let node):
+            let label = node.labels[0].value
+            let own = "\(PropertyMapping.ownPrefix)_\(name)"
+            let references = node.references.filter { $0.end.columns.contains { $0.value == name } }
+            var properties = node.properties.filter { $0.column.value == name }.map(\.property.value)
+            if references.contains(where: { !$0.isEnforced }) { properties.append(own) }
+            return properties.map { removal("(n:\(Cypher.quoted(label)))", "n", $0) }
+                + references.flatMap { reference in
+                    let other = labels[reference.end.references.value]
+                    return reference.isReversed
+                        ? relationshipSweep(other, reference.type.value, label)
+                        : relationshipSweep(label, reference.type.value, other)
+                }
+        case .join(let join):
+            guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
+                return []
+            }
+            let pattern = "(:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(join.type.value))]->(:\(Cypher.quoted(to)))"
+            return join.properties.filter { $0.column.value == name }.map { removal(pattern, "o", $0.property.value) }
+        case .skip: return []
+        }
+    }
+
+    // MARK: New columns
+
+    private mutating func adopt(
+        _ table: Catalog.Table, _ known: TableMemory, _ remembered: inout TableMemory, _ entry: inout TableEntry
+    ) {
+        let mentioned = Set(entry.columnNames + entry.excluded.map(\.value))
+        for column in table.columns where !mentioned.contains(column.name) {
+            let before = known.columns.first { $0.number == column.number && !$0.isDropped }
+            var property = before?.adopted
+            if before == nil {
+                property =
+                    policies[.columnAdded] == .apply && catalog.isInStream(column) ? entry.freeName(column.name) : nil
+                let isRead = property != nil && (column.mayHaveEarlierValues || entry.countsRows)
+                note(
+                    .columnAdded, entry.table.value, "column \(column.name) is new",
+                    property.map { "it becomes the property \($0)" } ?? "it stays out of the graph",
+                    "`lockstep init` writes it into the mapping", needsReading: isRead)
+            }
+            guard let property, let place = remembered.columns.firstIndex(where: { $0.number == column.number }) else {
+                continue
+            }
+            remembered.columns[place].adopted = property
+            entry.add(ColumnEntry(column: Located(column.name), property: Located(property)))
+        }
+    }
+
+    private mutating func note(
+        _ kind: SchemaChangeKind, _ table: QualifiedName, _ what: String, _ action: String, _ advice: String? = nil,
+        needsReading: Bool = false
+    ) {
+        let policy = policies[kind]
+        changes.append(
+            SchemaChange(
+                kind: kind, policy: policy, table: table, what: what, action: action, advice: advice,
+                needsReading: needsReading && policy == .apply))
+    }
+}
+
+extension TableEntry {
+    fileprivate func freeName(_ column: String) -> String {
+        let taken: [String] =
+            switch role {
+            case .node(let node): (node.key + node.properties).map(\.property.value)
+            case .join(let join): join.properties.map(\.property.value)
+            case .skip: []
+            }
+        let name = Naming.property(column)
+        let numbered = (2...).lazy.map { "\(name)\($0)" }
+        func isFree(_ name: String) -> Bool { !taken.contains { $0.lowercased() == name.lowercased() } }
+        return isFree(name) ? name : numbered.first(where: isFree) ?? column
+    }
+
+    fileprivate mutating func add(_ column: ColumnEntry) {
+        switch role {
+        case .node(var node):
+            node.properties.append(column)
+            role = .node(node)
+        case .join(var join):
+            join.properties.append(column)
+            role = .join(join)
+        case .skip: break
+        }
+    }
+}

@@ -1,0 +1,187 @@
+// Part of Lockstep. See LICENSE.
+
+import PostgreSQL
+import Testing
+
+@testable import Mapping
+
+struct SchemaEvolutionTests {
+    private static let text = """
+          public.orders: {label: Order, key: {id: id}, properties: {note: note, total: total}}
+          public.lines:
+            label: Line
+            key: {id: id}
+            relationships: [{type: OF, columns: [order_id], references: public.orders}]
+
+        """
+
+    private static func table(
+        _ name: String, _ oid: OID, _ columns: [(Int16, String, OID)], references: [Catalog.ForeignKey] = []
+    ) -> Catalog.Table {
+        let list = columns.map { number, name, type in
+            var column = Catalog.Column(name: name, type: type, formattedType: "type \(type)", isNotNull: number == 1)
+            column.number = number
+            return column
+        }
+        return Catalog.Table(
+            oid: oid, name: QualifiedName(schema: "public", name: name), columns: list, primaryKey: [columns[0].1],
+            foreignKeys: references)
+    }
+
+    private static func catalog(
+        orders: String? = "orders",
+        _ columns: [(Int16, String, OID)] = [(1, "id", 23), (2, "note", 25), (3, "total", 23)]
+    ) -> Catalog {
+        let lines = table(
+            "lines", 20, [(1, "id", 23), (2, "order_id", 23)],
+            references: orders.map { [.of(["order_id"], "public.\($0)", [columns[0].1])] } ?? [])
+        return .of([lines] + (orders.map { [table($0, 10, columns)] } ?? []))
+    }
+
+    private func evolve(_ policies: String, to catalog: Catalog, from memory: [TableMemory]? = nil) throws
+        -> SchemaEvolution
+    {
+        let file = try parsed(head.replacing("tables:", with: "schemaChanges: {\(policies)}\ntables:") + Self.text)
+        let before = memory ?? SchemaEvolution(file, memory: [], catalog: Self.catalog()).memory
+        return SchemaEvolution(file, memory: before, catalog: catalog)
+    }
+
+    private func mapping(_ evolution: SchemaEvolution, _ catalog: Catalog) throws -> GraphMapping {
+        try evolution.file.resolve(against: catalog, evolution, memory: evolution.memory, at: nil)
+    }
+
+    @Test func `nothing has happened to a database that is as it was`() throws {
+        let evolution = try evolve("", to: Self.catalog())
+        #expect(evolution.changes.isEmpty)
+        #expect(try mapping(evolution, Self.catalog()).nodes.count == 2)
+    }
+
+    @Test func `a renamed column keeps its property, and is told of once`() throws {
+        let now = Self.catalog([(1, "no", 23), (2, "remark", 25), (3, "total", 23)])
+        let evolution = try evolve("", to: now)
+        #expect(evolution.changes.map(\.kind) == [.columnRenamed, .columnRenamed])
+        let order = try #require(try mapping(evolution, now).nodes.first)
+        #expect(order.key.map(\.column) == ["no"] && order.key.map(\.property) == ["id"])
+        #expect(order.properties.map(\.column) == ["remark", "total"])
+        #expect(order.properties.map(\.property) == ["note", "total"])
+        let again = try evolve("", to: now, from: evolution.memory)
+        #expect(again.changes.isEmpty && again.memory == evolution.memory)
+        let later = Self.catalog([(1, "no", 23), (2, "third", 25), (3, "total", 23)])
+        #expect(
+            try evolve("", to: later, from: again.memory).changes.map(\.what) == ["column remark is called third now"])
+    }
+
+    @Test func `a dropped column leaves the mapping, and the graph by policy`() throws {
+        let now = Self.catalog([(1, "id", 23), (3, "total", 23)])
+        let applied = try evolve("columnDropped: apply", to: now)
+        #expect(
+            applied.changes.flatMap(\.sweeps) == [
+                "MATCH (n:`Order`) WHERE n.`note` IS NOT NULL WITH n LIMIT 5000 SET n.`note` = null RETURN count(*) AS deleted"
+            ])
+        #expect(try mapping(applied, now).nodes[0].properties.map(\.column) == ["total"])
+        #expect(try evolve("columnDropped: apply", to: now, from: applied.memory).changes.isEmpty)
+        #expect(try evolve("", to: now).pausing.map(\.what) == ["column note is gone"])
+        let ignored = try evolve("columnDropped: ignore", to: now)
+        #expect(ignored.changes.flatMap(\.sweeps).isEmpty && ignored.pausing.isEmpty)
+    }
+
+    @Test func `a name that is another column by now has to be read`() throws {
+        let now = Self.catalog([(1, "id", 23), (3, "total", 23), (4, "note", 25)])
+        let evolution = try evolve("columnDropped: apply, columnAdded: apply", to: now)
+        #expect(evolution.changes.map(\.what) == ["column note is another one of that name"])
+        #expect(evolution.changes.map(\.needsReading) == [true])
+    }
+
+    @Test func `names that two columns exchanged mean the other column`() throws {
+        let now = Self.catalog([(1, "id", 23), (2, "total", 25), (3, "note", 23)])
+        let evolution = try evolve("", to: now)
+        #expect(
+            evolution.changes.map(\.what) == [
+                "column note is another one of that name", "column total is another one of that name",
+            ])
+        #expect(evolution.changes.map(\.needsReading) == [true, true])
+        #expect(try evolve("", to: now, from: evolution.memory).changes.isEmpty)
+    }
+
+    @Test func `a file whose names are corrected means the same`() throws {
+        let now = Self.catalog([(1, "id", 23), (2, "remark", 25), (3, "total", 23)])
+        let memory = try evolve("", to: now).memory
+        let file = try parsed(head + Self.text.replacing("note: note", with: "remark: note"))
+        #expect(SchemaEvolution(file, memory: memory, catalog: now).changes.isEmpty)
+    }
+
+    @Test(arguments: [(OID(23), OID(20), false), (1043, 25, false), (25, 23, true), (20, 1700, true), (701, 700, true)])
+    func `only another type with other values has to be read`(old: OID, new: OID, isRead: Bool) throws {
+        let file = try parsed(head + Self.text)
+        let columns: (OID) -> [(Int16, String, OID)] = { [(1, "id", 23), (2, "note", 25), (3, "total", $0)] }
+        let memory = SchemaEvolution(file, memory: [], catalog: Self.catalog(columns(old))).memory
+        let changes = SchemaEvolution(file, memory: memory, catalog: Self.catalog(columns(new))).changes
+        #expect(changes.map(\.kind) == [.columnRetyped] && changes.map(\.needsReading) == [isRead])
+    }
+
+    @Test func `a new column is adopted where the file says so, and stays so`() throws {
+        let now = Self.catalog([(1, "id", 23), (2, "note", 25), (3, "total", 23), (4, "due_on", 1082)])
+        let ignored = try evolve("", to: now)
+        #expect(ignored.file.tables == SchemaEvolution(ignored.file, memory: [], catalog: Self.catalog()).file.tables)
+        let adopted = try evolve("columnAdded: apply", to: now)
+        #expect(adopted.changes.map(\.action) == ["it becomes the property dueOn"])
+        let later = try evolve("", to: now, from: adopted.memory)
+        #expect(later.changes.isEmpty)
+        #expect(try mapping(later, now).nodes[0].properties.map(\.property) == ["note", "total", "dueOn"])
+    }
+
+    @Test func `a renamed table keeps its label, and what refers to it`() throws {
+        let now = Self.catalog(orders: "purchases")
+        let evolution = try evolve("", to: now)
+        #expect(evolution.changes.map(\.what) == ["the table is called public.purchases now"])
+        let mapping = try mapping(evolution, now)
+        #expect(mapping.nodes.map(\.labels) == [["Order"], ["Line"]])
+        #expect(mapping.nodes[0].table.name == "purchases" && mapping.nodes[1].references.count == 1)
+    }
+
+    @Test func `a dropped table goes, with the relationships to it`() throws {
+        let now = Self.catalog(orders: nil)
+        let evolution = try evolve("tableDropped: apply", to: now)
+        #expect(evolution.changes.map(\.sweeps.count) == [1])
+        let mapping = try mapping(evolution, now)
+        #expect(mapping.nodes.map(\.labels) == [["Line"]] && mapping.nodes[0].references.isEmpty)
+    }
+
+    @Test func `a policy that is none is a fault of the file`() {
+        let text = head.replacing("tables:", with: "schemaChanges: {columnDropped: aply, nothing: apply}\ntables:")
+        let found = faults(text + Self.text)
+        #expect(found.count == 2 && found.contains { $0.contains("columnDropped is apply, pause or ignore") })
+    }
+
+    // MARK: Versions of a relation
+
+    private func aligned(_ columns: [(String, OID)], to now: [(Int16, String, OID)]) throws -> [String] {
+        let evolution = try evolve("columnDropped: ignore", to: Self.catalog(now))
+        let file = evolution.file
+        let before = SchemaEvolution(file, memory: [], catalog: Self.catalog()).memory
+        let mapping = try evolution.file.resolve(against: Self.catalog(now), evolution, memory: before, at: nil)
+        let relation = Relation(
+            oid: 10, name: QualifiedName(schema: "public", name: "orders"), replicaIdentity: .default,
+            columns: columns.map { Relation.Column(name: $0.0, type: $0.1) })
+        guard case .other(let other, _) = mapping.standing(of: relation) else { return ["as expected"] }
+        return other.columns.map(\.name)
+    }
+
+    @Test func `a version in between is read by the places of its columns`() throws {
+        let now: [(Int16, String, OID)] = [(1, "id", 23), (2, "third", 25), (3, "total", 20)]
+        #expect(try aligned([("id", 23), ("third", 25), ("total", 20)], to: now) == ["as expected"])
+        #expect(try aligned([("id", 23), ("note", 25), ("total", 23)], to: now) == ["id", "third", "total"])
+        #expect(try aligned([("id", 23), ("second", 25), ("total", 23)], to: now) == ["id", "third", "total"])
+        #expect(
+            try aligned([("id", 23), ("note", 25), ("total", 23), ("x", 25)], to: now) == ["id", "third", "total", ""])
+        // Two names that changed places.
+        let swapped: [(Int16, String, OID)] = [(1, "id", 23), (2, "b", 25), (3, "note", 25)]
+        #expect(try aligned([("id", 23), ("note", 25), ("b", 25)], to: swapped) == ["id", "b", "note"])
+        // A column that came and went stands between two that are there.
+        let gap: [(Int16, String, OID)] = [(1, "id", 23), (2, "note", 25), (5, "total", 23)]
+        #expect(
+            try aligned([("id", 23), ("note", 25), ("gone", 23), ("total", 23)], to: gap) == [
+                "id", "note", "", "total",
+            ])
+    }
+}
