@@ -128,6 +128,10 @@ struct SchemaEvolutionTests {
         let later = try evolve("", to: now, from: adopted.memory)
         #expect(later.changes.isEmpty)
         #expect(try mapping(later, now).nodes[0].properties.map(\.property) == ["note", "total", "dueOn"])
+        let gone = try evolve("columnDropped: apply", to: Self.catalog(), from: adopted.memory)
+        #expect(gone.changes.map(\.what) == ["column due_on is gone"] && gone.changes[0].advice == nil)
+        #expect(gone.changes[0].sweeps.count == 1 && gone.changes[0].sweeps[0].contains("n.`dueOn`"))
+        #expect(try evolve("", to: Self.catalog(), from: gone.memory).changes.isEmpty)
     }
 
     @Test func `a renamed table keeps its label, and what refers to it`() throws {

@@ -185,14 +185,16 @@ public struct SchemaEvolution: Sendable {
         return families.contains { $0.contains(old) && $0.contains(new) }
     }
 
-    private mutating func dropped(_ name: String, _ entry: TableEntry, isRenamed: Bool) {
+    private mutating func dropped(
+        _ name: String, _ entry: TableEntry, isRenamed: Bool, isInFile: Bool = true
+    ) {
         let kind: SchemaChangeKind = isRenamed ? .columnRenamed : .columnDropped
         let policy = policies[kind]
         var change = SchemaChange(
             kind: kind, policy: policy, table: entry.table.value,
             what: isRenamed ? "column \(name) has another name" : "column \(name) is gone",
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
-            advice: "take \(name) out of \(entry.table.value) in the mapping")
+            advice: isInFile ? "take \(name) out of \(entry.table.value) in the mapping" : nil)
         if policy == .apply { change.sweeps = sweeps(ofColumn: name, entry) }
         change.needsReading = entry.countsRows && policy != .pause
         changes.append(change)
@@ -252,6 +254,21 @@ public struct SchemaEvolution: Sendable {
             remembered.columns[place].adopted = property
             entry.add(ColumnEntry(column: Located(column.name), property: Located(property)))
         }
+        for before in known.columns where !table.columns.contains(where: { $0.number == before.number }) {
+            abandon(before, &remembered, entry)
+        }
+    }
+
+    /// A column that is a property by policy, not by the file, is gone.
+    private mutating func abandon(_ before: TableMemory.Column, _ remembered: inout TableMemory, _ entry: TableEntry) {
+        guard let property = before.adopted, !before.isDropped else { return }
+        var then = entry
+        then.add(ColumnEntry(column: Located(before.name), property: Located(property)))
+        dropped(before.name, then, isRenamed: false, isInFile: false)
+        // While the pipeline waits for somebody, and where the property stays, it is known whose it was.
+        var gone = before
+        gone.isDropped = true
+        remembered.columns.append(gone)
     }
 
     private mutating func note(
