@@ -13,7 +13,7 @@ struct `The ContextNexus sample` {
     static let rows = ProcessInfo.processInfo.environment["LOCKSTEP_SAMPLE_ROWS"].flatMap { Int($0) } ?? 5000
     static let folder = Shared.repository.appending(path: "samples/contextnexus")
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.newest)
     func `comes right, and stays right through random changes of everything`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "nexus") { project in
             for file in ["schema.sql", "generate.sql"] {

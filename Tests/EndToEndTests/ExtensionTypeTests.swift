@@ -31,7 +31,7 @@ struct `Types of an extension` {
         """
 
     /// Neo4j's points of four reference systems, from the snapshot and from the stream, in both of its forms.
-    @Test(arguments: GraphServer.kinds.suffix(1), [false, true])
+    @Test(arguments: GraphServer.newest, [false, true])
     func `PostGIS's points go over in all their reference systems`(kind: GraphServer.Kind, asText: Bool) async throws {
         try await PostgresServer.current.requireExtension("postgis", "apt-get install postgresql-15-postgis-3")
         try await Project.on(kind, "places", schema: Self.places) { project in
@@ -75,7 +75,7 @@ struct `Types of an extension` {
         FROM generate_series(1, 200) i
         """
 
-    @Test(arguments: GraphServer.kinds.suffix(1), [false, true])
+    @Test(arguments: GraphServer.newest, [false, true])
     func `pgvector's vectors go over exactly and are found by their index`(
         kind: GraphServer.Kind, asText: Bool
     ) async throws {

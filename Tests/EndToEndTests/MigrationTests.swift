@@ -112,7 +112,7 @@ struct `Migrations` {
     }
 
     @Test func `are followed while the pipeline runs`() async throws {
-        try await Project.on(try #require(GraphServer.kinds.last), "migrating", schema: Self.schema) { project in
+        try await Project.on(try #require(GraphServer.newest.first), "migrating", schema: Self.schema) { project in
             try await prepare(project)
             try await project.whileRunning { running in
                 try await project.settle()
@@ -127,7 +127,7 @@ struct `Migrations` {
     }
 
     @Test func `are followed afterwards, when the stream holds every version that there was`() async throws {
-        try await Project.on(try #require(GraphServer.kinds.last), "migrated", schema: Self.schema) { project in
+        try await Project.on(try #require(GraphServer.newest.first), "migrated", schema: Self.schema) { project in
             try await prepare(project)
             try await project.whileRunning { _ in try await project.settle() }
             for (number, migration) in Self.migrations.enumerated() {
@@ -139,7 +139,7 @@ struct `Migrations` {
     }
 
     @Test func `wait for somebody where the mapping says so`() async throws {
-        try await Project.on(try #require(GraphServer.kinds.last), "pausing", schema: Self.schema) { project in
+        try await Project.on(try #require(GraphServer.newest.first), "pausing", schema: Self.schema) { project in
             try await project.propose()
             try await project.whileRunning { _ in try await project.settle() }
             try await project.sql("ALTER TABLE customer DROP COLUMN email; SELECT churn(1)")

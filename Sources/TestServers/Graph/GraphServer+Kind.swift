@@ -47,6 +47,9 @@ extension GraphServer {
     /// The kinds that can be started here.
     public static let available: [Kind] = kinds.filter { $0.missing == nil }
 
+    /// The newest of them alone: for what no release of a server does in its own way.
+    public static let newest: [Kind] = available.isEmpty ? kinds.suffix(1) : available.suffix(1)
+
     /// The folder with ArcadeDB's `jars` and `jre`: `LOCKSTEP_ARCADEDB_HOME`, or the newest that
     /// `scripts/install-graph` put into the user's cache.
     static let arcadeDBHome: URL? = {

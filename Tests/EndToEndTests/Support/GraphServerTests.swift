@@ -40,7 +40,7 @@ struct `A shared graph server` {
 
 @Suite(.oneAtATime, .serialized)
 struct `A private graph server` {
-    @Test(arguments: GraphServer.kinds.prefix(2))
+    @Test(arguments: GraphServer.newest)
     func `keeps what was committed over kill -9 and comes back on its port`(kind: GraphServer.Kind) async throws {
         try kind.requireAvailable()
         let server = try await GraphServer(kind)
@@ -56,7 +56,7 @@ struct `A private graph server` {
         #expect(try await server.query("MATCH (n:Kept) RETURN n.n").rows == [[7]])
     }
 
-    @Test(arguments: GraphServer.kinds.prefix(2))
+    @Test(arguments: GraphServer.newest)
     func `asks for the password when told to`(kind: GraphServer.Kind) async throws {
         try kind.requireAvailable()
         let server = try await GraphServer(kind, authentication: true)
