@@ -95,7 +95,7 @@ import Testing
             let city = try #require(nodes.first { $0["labels"] as? [String] == ["CityÜ"] })
             let values = try rows(of: city, connection)
             #expect(
-                values.map { $0.filter { $0.key != "größe1" } } == [
+                values.map { $0.filter { !["größe1", "twice"].contains($0.key) } } == [
                     [
                         "id": "1", "host": "10.0.0.1", "spans": "{12|2|3500000,NULL}", "n": "7", "ns": "{1,2}",
                         "fixed": "ab", "feeling": "glad",

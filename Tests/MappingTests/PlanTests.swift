@@ -185,6 +185,48 @@ struct PlanTests {
                 "WITH (publish_via_partition_root = true, publish_generated_columns = stored)"))
     }
 
+    @Test func `a parent stands for its own rows only, wherever it is named`() throws {
+        var mother = Catalog.Table.of(
+            "public.mother", "id int4, code text!", key: ["id"], unique: [.init(indexName: "u", columns: ["code"])])
+        mother.hasChildren = true
+        let catalog = Catalog.of(
+            mother, .of("public.child", "id int4, code text", key: ["id"]),
+            .of(
+                "public.toy", "id int4, owner text", key: ["id"],
+                references: [.of(["owner"], "public.mother", ["code"])]))
+        let file = try parsed(
+            head + """
+                  public.mother: {labels: [Mother, Person, {column: code, label: Coded}], key: {id: id}, properties: {code: code}}
+                  public.child: {labels: [Child, Person], key: {id: id}}
+                  public.toy:
+                    label: Toy
+                    key: {id: id}
+                    relationships: [{type: OWNER, columns: [owner], references: public.mother}]
+                """)
+        let plan = Plan(mapping: try file.resolve(against: catalog), file: file, catalog: catalog)
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(plan.json.utf8)) as? [String: Any])
+        let nodes = try #require(document["nodes"] as? [[String: Any]])
+        let relationships = try #require(document["relationships"] as? [[String: Any]])
+        #expect(
+            (nodes + relationships).map { $0["select"] as? String ?? $0["table"] as? String } == [
+                #"SELECT * FROM ONLY "public"."mother" AS s"#,
+                #"SELECT * FROM ONLY "public"."mother" AS s WHERE ("code" IS NOT NULL)"#, #""public"."child""#,
+                #""public"."toy""#,
+                #"SELECT s.*, j1."id" AS "j1_id" FROM "public"."toy" AS s JOIN ONLY "public"."mother" AS j1 "#
+                    + #"ON j1."code" = s."owner""#,
+            ])
+        // Published alone: what inherits from it may have no key, and its updates would be refused.
+        #expect(
+            plan.publicationStatement.split(separator: "\n")[1...3] == [
+                #"  ONLY "public"."mother","#, #"  "public"."child","#, #"  "public"."toy""#,
+            ])
+        let name = QualifiedName(schema: "public", name: "mother")
+        #expect(
+            plan.alterStatement([name], present: [name])
+                == #"ALTER PUBLICATION "lockstep_p" DROP TABLE ONLY "public"."mother"; "#
+                + #"ALTER PUBLICATION "lockstep_p" ADD TABLE ONLY "public"."mother""#)
+    }
+
     @Test func `JSON text holds any string`() throws {
         let odd = "\u{0}\u{1F}\"\\/\n\t\r\u{7F}ü🚀\u{2028}"
         let text = JSONText.object([

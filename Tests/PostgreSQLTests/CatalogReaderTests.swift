@@ -123,6 +123,8 @@ struct CatalogReaderTests {
         #expect(kinds.column("label")?.typeModifier == 44)
         #expect(kinds.column("id")?.typeModifier == -1)
         #expect(try table("child", in: catalog).columns.map(\.name) == ["id", "v", "extra"])
+        // Partitions are no children.
+        #expect(catalog.tables.filter(\.hasChildren).map(\.name.name) == ["mother"])
         #expect(try table("to_parted", in: catalog).estimatedRows == 1000)
         #expect(try table("parted", in: catalog).estimatedRows == 3)
         #expect(try table("never_analysed", in: catalog).estimatedRows < 0)

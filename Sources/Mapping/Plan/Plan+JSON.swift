@@ -75,10 +75,13 @@ extension Plan {
 
     /// What the rows are read from: a table, or a query in its place.
     private func rows(of node: NodeMapping, _ condition: String?) -> [(String, JSONText)] {
-        guard node.distinct != nil else {
+        let source = source(of: node.table)
+        guard source != node.table.sql else {
             return [("table", .string(node.table.sql)), ("where", condition.map(JSONText.string) ?? .null)]
         }
-        return [("select", .string("SELECT * FROM \(source(of: node.table)) AS s"))]
+        // Which of equal rows count is settled already.
+        let filter = node.distinct == nil ? condition.map { " WHERE \($0)" } ?? "" : ""
+        return [("select", .string("SELECT * FROM \(source) AS s\(filter)"))]
     }
 
     /// Of properties that are no column's: the expression alone.
@@ -92,9 +95,11 @@ extension Plan {
 
     /// What stands behind FROM for the rows of a table.
     private func source(of table: QualifiedName) -> String {
-        let isPartitioned = catalog.table(table)?.isPartitioned ?? false
-        return mapping.nodes.first { $0.table == table }?.distinct?.rows(of: table, isPartitioned: isPartitioned)
-            ?? table.sql
+        let known = catalog.table(table)
+        let distinct = mapping.nodes.first { $0.table == table }?.distinct
+        // The rows of tables that inherit from it are theirs.
+        return distinct?.rows(of: table, isPartitioned: known?.isPartitioned ?? false)
+            ?? (known?.hasChildren == true ? "ONLY \(table.sql)" : table.sql)
     }
 
     private func references(_ node: NodeMapping) -> [JSONText] {
@@ -119,7 +124,10 @@ extension Plan {
         // The condition has bare names: it is evaluated where no other table is.
         let filtered = condition.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
         var query = EndQuery(source: filtered, taken: catalog.table(table)?.columns.map(\.name) ?? [])
-        let ends = [from, to].map { end in query.byNodeKey(end, of: mapping.nodes.first { $0.label == end.label }) }
+        let ends = [from, to].map { end in
+            let node = mapping.nodes.first { $0.label == end.label }
+            return query.byNodeKey(end, of: node, from: node.map { self.source(of: $0.table) } ?? "")
+        }
         let rows: [(String, JSONText)] =
             query.joins.isEmpty && source == table.sql
             ? [("table", .string(table.sql)), ("where", condition.sql.map(JSONText.string) ?? .null)]
@@ -180,14 +188,15 @@ private struct EndQuery {
         "SELECT \((["s.*"] + columns).joined(separator: ", ")) FROM \(source) AS s\(joins.joined())"
     }
 
-    mutating func byNodeKey(_ end: RelationshipEnd, of node: NodeMapping?) -> RelationshipEnd {
+    /// - Parameter source: What stands behind FROM for the node's table.
+    mutating func byNodeKey(_ end: RelationshipEnd, of node: NodeMapping?, from source: String) -> RelationshipEnd {
         guard let node, node.key.map(\.property) != end.key.map(\.property) else { return end }
         let alias = "j\(joins.count + 1)"
         let conditions = end.key.map { part in
             let own = (node.key + node.properties).first { $0.property == part.property }?.column ?? part.property
             return "\(alias).\(QualifiedName.quoted(own)) = s.\(QualifiedName.quoted(part.column))"
         }
-        let rows = node.rows.sql.map { "(SELECT * FROM \(node.table.sql) WHERE \($0))" } ?? node.table.sql
+        let rows = node.rows.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
         joins.append(
             " JOIN \(rows) AS \(alias) ON \(conditions.joined(separator: " AND "))")
         var result = RelationshipEnd(label: end.label, key: [])

@@ -27,15 +27,16 @@ extension Plan {
     /// otherwise.
     public func alterStatement(_ tables: [QualifiedName], present: Set<QualifiedName> = []) -> String {
         let publication = "ALTER PUBLICATION \(QualifiedName.quoted(file.source.publication))"
-        let dropped = tables.filter(present.contains).map(\.sql)
+        let dropped = tables.filter(present.contains).map { (isListedAlone($0) ? "ONLY " : "") + $0.sql }
         return (dropped.isEmpty ? "" : "\(publication) DROP TABLE \(dropped.joined(separator: ", ")); ")
             + "\(publication) ADD TABLE \(tables.map(published).joined(separator: ", "))"
     }
 
-    /// A filter or a list goes to inheritance children too, unless ONLY stands before the table. So all stand alone where
-    /// one has any: else a child would be there twice.
+    /// Without ONLY the tables that inherit from it are published with it: one that the file does not name, and that has
+    /// no key of its own, would refuse the user's updates. A filter or a list would go to them too; where one has any, all
+    /// stand alone.
     private func isListedAlone(_ table: QualifiedName) -> Bool {
-        let hasAny = file.source.columnLists || mapping.conditions.values.contains { $0.filter != nil }
-        return hasAny && catalog.table(table)?.isPartitioned == false
+        guard let found = catalog.table(table), !found.isPartitioned else { return false }
+        return found.hasChildren || file.source.columnLists || mapping.conditions.values.contains { $0.filter != nil }
     }
 }

@@ -14,19 +14,20 @@ public enum DocumentSampling {
         for table in catalog.tables {
             for column in table.columns where ["json", "jsonb"].contains(catalog.underlyingType(of: column.type)?.name)
             {
-                samples.append(try read(table.name, column.name, rows, connection))
+                samples.append(try read(table, column.name, rows, connection))
             }
         }
         return samples
     }
 
     private static func read(
-        _ table: QualifiedName, _ column: String, _ rows: Int, _ connection: PostgresConnection
+        _ table: Catalog.Table, _ column: String, _ rows: Int, _ connection: PostgresConnection
     ) throws(PipelineError) -> DocumentSample {
         let found = try postgres { () throws(PostgresError) in
-            try connection.query(sql(table.sql, QualifiedName.quoted(column), rows))
+            let source = (table.hasChildren ? "ONLY " : "") + table.name.sql
+            return try connection.query(sql(source, QualifiedName.quoted(column), rows))
         }
-        var sample = DocumentSample(table: table, column: column, rows: rows, members: [])
+        var sample = DocumentSample(table: table.name, column: column, rows: rows, members: [])
         var path: [String] = []
         var kinds: Set<String> = []
         // A row for each step of a path, the last one with the kinds of what stands there.

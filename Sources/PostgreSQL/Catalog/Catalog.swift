@@ -26,6 +26,8 @@ extension Catalog {
         public var oid: OID
         public var name: QualifiedName
         public var isPartitioned: Bool
+        /// Ordinary tables may inherit from it: its name alone stands for their rows as well, `ONLY` for its own.
+        public var hasChildren = false
         /// Attributes in order; dropped ones are left out.
         public var columns: [Column]
         /// Column names in key order; nil where there is none.

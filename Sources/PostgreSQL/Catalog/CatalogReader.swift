@@ -53,7 +53,7 @@ extension CatalogReader {
     /// The tables that the other queries join.
     private static let captured = """
         WITH captured AS (
-            SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.reltuples
+            SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.reltuples, c.relhassubclass
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
                 AND n.nspname <> 'information_schema' AND n.nspname <> 'lockstep' AND n.nspname !~ '^pg_'
@@ -67,7 +67,7 @@ extension CatalogReader {
     /// A root's rows are in its leaves; where none of them was ever analysed, neither was the root.
     private static let tablesSQL =
         captured + """
-            SELECT t.oid, t.nspname, t.relname, t.relkind, t.relreplident,
+            SELECT t.oid, t.nspname, t.relname, t.relkind, t.relreplident, t.relkind = 'r' AND t.relhassubclass AS parent,
                 pg_catalog.obj_description(t.oid, 'pg_class') AS comment,
                 CASE t.relkind WHEN 'r' THEN t.reltuples ELSE (
                     SELECT coalesce(sum(l.reltuples) FILTER (WHERE l.reltuples >= 0), -1)
@@ -209,13 +209,14 @@ extension CatalogReader {
         /// Sorted here: the database's collation may order otherwise.
         mutating func tables(_ rows: [PostgresRow]) throws(PostgresError) {
             for row in rows {
-                tables.append(
-                    Catalog.Table(
-                        oid: try oid(row, "oid"),
-                        name: QualifiedName(schema: try text(row, "nspname"), name: try text(row, "relname")),
-                        isPartitioned: row["relkind"] == "p", columns: [],
-                        replicaIdentity: Catalog.ReplicaIdentity(rawValue: try text(row, "relreplident")) ?? .nothing,
-                        comment: row["comment"], estimatedRows: try number(row, "rows")))
+                var table = Catalog.Table(
+                    oid: try oid(row, "oid"),
+                    name: QualifiedName(schema: try text(row, "nspname"), name: try text(row, "relname")),
+                    isPartitioned: row["relkind"] == "p", columns: [],
+                    replicaIdentity: Catalog.ReplicaIdentity(rawValue: try text(row, "relreplident")) ?? .nothing,
+                    comment: row["comment"], estimatedRows: try number(row, "rows"))
+                table.hasChildren = row["parent"] == "t"
+                tables.append(table)
             }
             tables.sort { $0.name < $1.name }
             for (place, table) in tables.enumerated() { places[table.oid] = place }

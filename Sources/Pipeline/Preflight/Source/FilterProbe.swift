@@ -34,7 +34,7 @@ enum FilterProbe {
                 if let printed = rows.first?[0] { outcome.printed[table] = printed }
                 if trying {
                     _ = try undone(
-                        connection, "CREATE PUBLICATION lockstep_probe FOR TABLE \(table.sql) WHERE (\(filter))",
+                        connection, "CREATE PUBLICATION lockstep_probe FOR TABLE ONLY \(table.sql) WHERE (\(filter))",
                         "SELECT 1")
                 }
             } catch {

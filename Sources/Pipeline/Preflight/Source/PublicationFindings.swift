@@ -165,7 +165,7 @@ enum PublicationFindings {
             let fix =
                 isGenerated
                 ? "ALTER PUBLICATION \(name) SET (publish_generated_columns = stored);"
-                : "ALTER PUBLICATION \(name) DROP TABLE \(table.sql); ALTER PUBLICATION \(name) ADD TABLE \(table.sql);"
+                : plan.alterStatement([table], present: [table]) + ";"
             return PreflightFinding(
                 .error, .source,
                 "publication \"\(publication.publication.name)\" leaves out columns of \(table): "
