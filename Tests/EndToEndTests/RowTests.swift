@@ -95,9 +95,12 @@ struct `A row that does not count` {
                 #expect(refused.errors.contains("labels of public.echo depend on a column"), "\(refused)")
                 try project.edit { text in
                     text.replace("labels: [Echo, {column: loud, label: Loud}]", with: "label: Echo")
-                    text.replace(/labels: \[Author.*/, with: "label: Author")
+                    text.replace(/labels: \[Author.*/, with: "labels: [Author, Person]")
                     text.replace(/softDelete: {column: archived_at.*/, with: "")
                 }
+                let several = try await project.lockstep("run")
+                #expect(several.errors.contains("public.author has several labels"), "\(several)")
+                try project.edit { $0.replace("labels: [Author, Person]", with: "label: Author") }
             }
             try await body(project)
         }
