@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Foundation
+import PostgreSQL
 import TestServers
 import TestSupport
 import Testing
@@ -31,7 +32,9 @@ struct `The random proof` {
     /// The first read falls into a workload of two sessions, which goes on while Lockstep streams, is stopped, and starts
     /// again with a backlog.
     private func prove(_ kind: GraphServer.Kind, _ dice: Dice) async throws {
-        let schema = RandomSchema(dice: dice, zonedKeys: kind != .arcadeDB)
+        // A quarter of them as `lockstep init` proposes.
+        let hasRules = dice.seed % 4 != 3
+        let schema = RandomSchema(dice: dice, zonedKeys: kind != .arcadeDB, hasRules: hasRules)
         // Half of them with every transaction cut to pieces.
         let isInParts = dice.seed.isMultiple(of: 2)
         let manyRows = Self.soak == nil ? 1000 : 10_000
@@ -46,6 +49,12 @@ struct `The random proof` {
             }
             try await session(1, 150)
             try await project.propose()
+            if hasRules {
+                let shape = try SchemaShape(PostgresConnection(PostgresConfiguration(url)))
+                var rules = RandomMapping(dice: dice, shape: shape, changesLabels: kind.isNeo4j)
+                try project.edit { rules.edit(&$0) }
+            }
+            if Self.seed != nil { print(try String(contentsOf: project.mapping, encoding: .utf8)) }
             if isInParts { try project.applyInParts(of: 1 + Int(dice.seed % 5), above: 1) }
             try await project.whileRunning { _ in
                 async let first: Void = session(2, 150)

@@ -83,7 +83,7 @@ extension RandomChanges {
 
     /// A condition that holds for some of the rows, by their keys.
     private func some(_ table: SchemaShape.Table) -> String {
-        let key = table.key.map { quoted($0) + "::text" }.joined(separator: " || ")
+        let key = table.key.isEmpty ? "ctid::text" : table.key.map { quoted($0) + "::text" }.joined(separator: " || ")
         let parts = 2 + dice.pick(5)
         return "abs(hashtext(\(key))::bigint) % \(parts) = \(dice.pick(parts))"
     }

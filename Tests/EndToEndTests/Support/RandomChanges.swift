@@ -4,7 +4,7 @@ import PostgreSQL
 import TestServers
 import Threading
 
-/// Changes a database at random, through every table with a primary key: values, foreign keys, keys, rows that come and
+/// Changes a database at random, through every table with a primary key or none: values, foreign keys, keys, rows that come and
 /// go, keys that are used again, in transactions of mixed sizes, some rolled back in part or whole, some prepared first.
 ///
 /// What a constraint refuses is undone by its savepoint and not counted. Changes of many rows in one statement, up to
@@ -111,6 +111,7 @@ final class RandomChanges {
     private func change() throws -> String? {
         if manyRows > 0, dice.percent(4) { return try changeMany() }
         let table = dice.one(of: shape.tables)
+        guard !table.key.isEmpty else { return try changeKeyless(table) }
         guard let row = try anyRow(of: table) else { return try insert(table) }
         switch dice.pick(100) {
         case 0..<25: return try setValues(table, row)
@@ -149,7 +150,7 @@ final class RandomChanges {
     }
 
     /// Copies a row under a new key, with other foreign keys.
-    private func insert(_ table: SchemaShape.Table) throws -> String? {
+    func insert(_ table: SchemaShape.Table) throws -> String? {
         var values: [String: String] = [:]
         for column in table.columns { values[column.name] = literal(column, in: table) }
         for reference in table.foreignKeys {
@@ -159,7 +160,7 @@ final class RandomChanges {
                 values[column] = target.map { QualifiedName.literal($0[index]) } ?? "NULL"
             }
         }
-        if let key = usedKey(table), table.ownKey.count == table.key.count {
+        if !table.key.isEmpty, let key = usedKey(table), table.ownKey.count == table.key.count {
             for (name, value) in zip(table.key, key) { values[name] = QualifiedName.literal(value) }
         }
         let columns = table.columns.map(\.name)

@@ -10,6 +10,7 @@ struct RandomSchema {
     private(set) var sql = ""
 
     private var dice: Dice
+    private let hasRules: Bool
     /// ArcadeDB finds no nodes by a date-time.
     private let keyTypes: [String]
     private var tables: [Table] = []
@@ -26,16 +27,21 @@ struct RandomSchema {
         var unique: (name: String, type: String)?
         /// By hash, in two partitions.
         var isPartitioned = false
+        /// The stream carries whole old rows.
+        var isFull = false
     }
 
-    init(dice: Dice, zonedKeys: Bool) {
+    /// - Parameter hasRules: With columns that rules of ``RandomMapping`` go by, and tables without a key.
+    init(dice: Dice, zonedKeys: Bool, hasRules: Bool) {
         self.dice = dice
+        self.hasRules = hasRules
         keyTypes = Self.keyTypes + (zonedKeys ? ["timestamptz"] : [])
         sql = "CREATE SCHEMA other;\n" + Self.typeDefinitions
         let count = 2 + self.dice.pick(9)
         for number in 0..<count { addTable(number) }
         for index in tables.indices { for _ in 0..<self.dice.pick(4) { addReference(from: index) } }
         for number in 0..<self.dice.pick(3) { addJoin(number) }
+        if hasRules { for number in 0..<self.dice.pick(3) { addLog(number) } }
         for index in tables.indices { chooseIdentity(index) }
         for table in tables {
             sql += "CREATE TABLE \(table.name) (\n    " + table.columns.joined(separator: ",\n    ") + "\n)"
@@ -118,6 +124,10 @@ struct RandomSchema {
             table.unique = ("code", type)
             table.columns.append("code \(type) \(dice.percent(50) ? "NOT NULL " : "")UNIQUE")
         }
+        if hasRules, !table.isPartitioned, dice.percent(35) {
+            table.columns.append("gone boolean")
+            table.isFull = true
+        }
         table.columns.append(
             "PRIMARY KEY (\(list(table.key.map(\.name))))"
                 + (!table.isPartitioned && dice.percent(15) ? " DEFERRABLE INITIALLY DEFERRED" : ""))
@@ -126,8 +136,9 @@ struct RandomSchema {
 
     // MARK: What joins them
 
-    private mutating func addReference(from index: Int) {
-        let target = tables[dice.pick(tables.count)]
+    /// - Parameter count: Of tables that may be referred to; nil for all.
+    private mutating func addReference(from index: Int, among count: Int? = nil) {
+        let target = tables[dice.pick(count ?? tables.count)]
         let number = tables[index].columns.count
         var columns: [String] = []
         var referenced = target.key
@@ -168,13 +179,22 @@ struct RandomSchema {
         tables.append(table)
     }
 
+    /// A table without a key, in which rows may be equal.
+    private mutating func addLog(_ number: Int) {
+        var table = Table(name: "public.log_\(number)", key: [], isFull: true)
+        for column in 0..<1 + dice.pick(4) { table.columns.append("c\(column) \(dice.one(of: Self.types))") }
+        let keyed = tables.count - number
+        tables.append(table)
+        for _ in 0..<dice.pick(3) { addReference(from: tables.count - 1, among: keyed) }
+    }
+
     private mutating func chooseIdentity(_ index: Int) {
         let table = tables[index]
         // Each partition has one of its own.
         if table.isPartitioned { return }
         // A deferrable key is no replica identity.
         let isDeferrable = table.columns.contains { $0.hasPrefix("PRIMARY KEY") && $0.contains("DEFERRABLE") }
-        if isDeferrable || dice.percent(25) {
+        if table.isFull || isDeferrable || dice.percent(25) {
             later.append("ALTER TABLE \(table.name) REPLICA IDENTITY FULL")
         } else if let unique = table.unique, table.columns.contains("code \(unique.type) NOT NULL UNIQUE"),
             dice.percent(40)

@@ -24,6 +24,7 @@ struct SchemaShape {
     struct Table {
         /// Quoted, with the schema.
         var name: String
+        /// The primary key; empty where there is none.
         var key: [String]
         var columns: [Column]
         var foreignKeys: [ForeignKey] = []
@@ -35,7 +36,7 @@ struct SchemaShape {
         var ownKey: [Column] { columns.filter { key.contains($0.name) && !isForeign($0.name) } }
     }
 
-    /// Those with a primary key.
+    /// In order of their names, but partitions.
     var tables: [Table]
 
     init(_ connection: PostgresConnection) throws {
@@ -45,7 +46,7 @@ struct SchemaShape {
             SELECT c.oid::regclass::text AS name, array_to_string(ARRAY(
                 SELECT a.attname FROM unnest(i.indkey) WITH ORDINALITY AS k (number, place)
                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number ORDER BY k.place), E'\\x1f') AS key
-            FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+            FROM pg_class c LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
             JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'lockstep') ORDER BY 1
             """
