@@ -32,7 +32,12 @@ struct Scene {
             from: RelationshipEnd(label: "Order", key: [property("order_id", "id", int)]),
             to: RelationshipEnd(label: "Customer", key: [property("customer_id", "id", int)]),
             properties: [property("weight", "weight", text)])
-        return GraphMapping(pipeline: "test", nodes: [order, customer], joins: [tag])
+        let payment = JoinMapping(
+            table: QualifiedName(schema: "public", name: "payments"), type: "PAID", ownKey: [property("id", "id", int)],
+            from: RelationshipEnd(label: "Customer", key: [property("payer", "id", int)]),
+            to: RelationshipEnd(label: "Customer", key: [property("payee", "id", int)]),
+            properties: [property("amount", "amount", int), property("memo", "memo", text)])
+        return GraphMapping(pipeline: "test", nodes: [order, customer], joins: [tag, payment])
     }()
 
     enum Value: ExpressibleByStringLiteral, ExpressibleByNilLiteral, ExpressibleByIntegerLiteral {
@@ -49,11 +54,14 @@ struct Scene {
             Self.relation("orders", ["id", "note", "body", "customer"]), Self.relation("customers", ["id"]),
             Self.relation("order_tags", ["order_id", "customer_id", "weight"]),
             Self.relation("orders", ["id", "note", "body", "customer"], .full),
+            Self.relation("payments", ["id", "payer", "payee", "amount", "memo"]),
         ]
     }
 
     /// Orders whose key two rows may have for a moment.
     static let deferrable: UInt32 = 3
+    /// Relationships with a key of their own.
+    static let payments: UInt32 = 4
 
     static func relation(
         _ name: String, _ columns: [String], _ identity: Catalog.ReplicaIdentity = .default
@@ -113,6 +121,7 @@ struct Scene {
     private static func kind(of text: String) -> String {
         let node = mapping.nodes[0]
         let join = mapping.joins[0]
+        let payment = mapping.joins[1]
         let known: [(String, String)] = [
             (node.upsertStatement(properties: [0, 1]), "upsert"),
             (node.upsertStatement(properties: [0]), "upsert-note"),
@@ -129,6 +138,9 @@ struct Scene {
             (mapping.nodes[1].deleteStatement(), "delete-customer"),
             (join.upsertStatement(properties: [0]), "tag"), (join.upsertStatement(properties: []), "tag-key"),
             (join.deleteStatement(), "untag"), (join.moveStatement(), "move-tag"),
+            (payment.linkStatement(), "link"), (payment.upsertStatement(properties: [0, 1]), "pay"),
+            (payment.upsertStatement(properties: [0]), "pay-amount"), (payment.deleteStatement(), "unlink"),
+            (payment.moveStatement(), "rehang"),
         ]
         return known.first { $0.0 == text }?.1 ?? text
     }

@@ -36,7 +36,7 @@ import Testing
         return mapping
     }()
 
-    private static let log: UInt32 = 4
+    private static let log: UInt32 = 5
 
     private func scene() -> Scene {
         let scene = Scene()

@@ -152,7 +152,7 @@ struct RowRuleTests {
         let name = QualifiedName(schema: "public", name: "people")
         #expect(
             plan.alterStatement([name], present: [name])
-                == #"ALTER PUBLICATION "lockstep_p" DROP TABLE "public"."people"; "#
+                == #"ALTER PUBLICATION "lockstep_p" DROP TABLE ONLY "public"."people"; "#
                 + #"ALTER PUBLICATION "lockstep_p" ADD TABLE ONLY "public"."people" ("id", "name") WHERE (id > 3)"#)
     }
 

@@ -23,7 +23,7 @@ public final class BatchEncoder {
     var entities = EntityTable()
     /// Rows at places where others have come since, the last of them behind; see ``Occupant``.
     var beneath: [Int: [Occupant]] = [:]
-    private var memory = ReferenceMemory()
+    var memory = ReferenceMemory()
     var writer = SegmentWriter()
     var digest = RowDigest()
     private var statements: [EncodedStatement] = []
@@ -292,6 +292,10 @@ public final class BatchEncoder {
             let entity = entities[place]
             if entity.isPresent {
                 do throws(ApplyError) {
+                    if programs[Int(entity.program)].isKeyed {
+                        try writeKeyed(place, fields, bytes)
+                        continue
+                    }
                     try writeRow(entity, fields, bytes)
                     let hasStayed = entity.existed && Int(entity.origin) == place
                     let mayBeNew = programs[Int(entity.program)].mayComeUnseen
@@ -320,7 +324,9 @@ public final class BatchEncoder {
         let lacksValues =
             program.properties.contains { fields[Int(entity.row) + $0.column].kind == .unchanged }
             || program.derived.contains { $0.isUnchanged(entity.row, fields) }
-        if program.isJoin {
+        if program.isKeyed {
+            if lacksValues { takeKeyedAlong(place, fields) }
+        } else if program.isJoin {
             guard lacksValues else { return }
             entities[origin].isTakenAlong = true
             writeMove(from: entities[origin], to: entity, into: writer.move(Int(entity.program)))
@@ -363,7 +369,7 @@ public final class BatchEncoder {
         target.rowCount += 1
     }
 
-    private func writeRow(
+    func writeRow(
         _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]
@@ -453,13 +459,13 @@ public final class BatchEncoder {
         }
     }
 
-    private func writeKey(_ entity: Entity, into target: EncodedStatement) {
+    func writeKey(_ entity: Entity, into target: EncodedStatement) {
         target.rows.appendListHeader(programs[Int(entity.program)].key.count)
         entities.appendKey(of: entity, to: &target.rows)
         target.rowCount += 1
     }
 
-    private func valueHash(
+    func valueHash(
         _ columns: [ColumnProgram], _ row: UInt32, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) -> UInt64 {
         var hash = entities.seed

@@ -8,7 +8,8 @@ internal import PostgreSQL
 struct SegmentWriter {
     /// In this order; see "Folding" in docs/ARCHITECTURE.md.
     enum Phase: Int, CaseIterable {
-        case truncate, carry, joinDelete, nodeMove, nodeUpsert, joinMove, stale, reference, joinUpsert, nodeDelete
+        case truncate, carry, joinDelete, nodeMove, nodeUpsert, joinMove, stale, reference, joinLink, joinUpsert,
+            nodeDelete
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -104,6 +105,13 @@ struct SegmentWriter {
     mutating func reference(_ program: Int, reference: Int) -> EncodedStatement {
         open(outputs[program].reference(reference), .reference, program) {
             $0.shape.node.map { $0.referenceStatement(reference: $0.references[reference]) } ?? ""
+        }
+    }
+
+    /// For relationships with a key of their own.
+    mutating func link(_ program: Int) -> EncodedStatement {
+        open(outputs[program].reference(0), .joinLink, program) {
+            if case .join(let join) = $0.shape { join.linkStatement() } else { "" }
         }
     }
 

@@ -44,6 +44,8 @@ public final class TableProgram {
     let shape: Shape
     let columnCount: Int
     let key: [ColumnProgram]
+    /// Both ends' columns, where the relationship has a key of its own.
+    let ends: [ColumnProgram]
     let properties: [ColumnProgram]
     /// Where equal rows are counted: the columns that tell rows apart, as indices into the tuple. Nil in a first read, which
     /// is given digests and counts as columns.
@@ -64,7 +66,7 @@ public final class TableProgram {
     var keyCount: Int { distinctColumns == nil ? key.count : 1 }
 
     var references: [[ColumnProgram]] {
-        if case .node(_, let references) = shape { references } else { [] }
+        if case .node(_, let references) = shape { references } else { isKeyed ? [ends] : [] }
     }
 
     /// An update may bring a row that was as good as deleted, and it does not show whether it does.
@@ -75,6 +77,9 @@ public final class TableProgram {
     let keepsNodes: Bool
 
     var isJoin: Bool { if case .join = shape { true } else { false } }
+
+    /// Its relationships have a key of their own.
+    var isKeyed: Bool { !ends.isEmpty }
 
     /// The program for a relation, or nil where the mapping does not have the table.
     ///
@@ -136,6 +141,7 @@ public final class TableProgram {
             if let retyped { join = join.carried(by: relation, retyped: retyped) }
             return TableProgram(
                 relation, .join(join), try columns(join.key, in: relation), try columns(join.properties, in: relation),
+                ends: join.isKeyed ? try columns(join.ends, in: relation) : [],
                 tableIndex: mapping.nodes.count + index, part: part, writesRows: true, keepsNodes: keepsNodes,
                 absence: try absence(join.rows, in: relation, part, keepsNodes),
                 derived: try derived(join.extra, in: relation))
@@ -160,9 +166,10 @@ public final class TableProgram {
     }
 
     private init(
-        _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram], tableIndex: Int,
-        part: Part, writesRows: Bool, keepsNodes: Bool, adoptions: [Adoption] = [], distinctColumns: [Int]? = nil,
-        absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram]
+        _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
+        ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool, keepsNodes: Bool,
+        adoptions: [Adoption] = [], distinctColumns: [Int]? = nil, absence: TestProgram?, labels: [TestProgram] = [],
+        derived: [DerivedProgram]
     ) {
         table = relation.name
         self.shape = shape
@@ -170,6 +177,7 @@ public final class TableProgram {
         mayRepeatKeys = relation.replicaIdentity == .full
         self.distinctColumns = distinctColumns
         self.key = key
+        self.ends = ends
         self.properties = properties
         self.tableIndex = tableIndex
         self.part = part

@@ -84,11 +84,12 @@ extension MappingFileReader {
 
     private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
         let type = required("relationship", &fields).flatMap { text($0, "relationship") }
+        let key = fields.take("key").map { columns($0, "key") ?? [] } ?? []
         let from = required("from", &fields).flatMap { end($0, "from") }
         let to = required("to", &fields).flatMap { end($0, "to") }
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         guard let type, let from, let to else { return nil }
-        return .join(JoinEntry(type: type, from: from, to: to, properties: properties))
+        return .join(JoinEntry(type: type, key: key, from: from, to: to, properties: properties))
     }
 
     private mutating func labels(

@@ -79,9 +79,19 @@ struct DistinctEntry: Sendable, Equatable {
 
 struct JoinEntry: Sendable, Equatable {
     var type: Located<String>
+    /// What names a row beside its ends; empty where the ends do.
+    var key: [ColumnEntry] = []
     var from: EndEntry
     var to: EndEntry
     var properties: [ColumnEntry]
+
+    /// The columns that say which row it is, each once.
+    var identifyingColumns: [String] {
+        var columns: [String] = []
+        let all = key.isEmpty ? from.columns + to.columns : key.map(\.column)
+        for column in all where !columns.contains(column.value) { columns.append(column.value) }
+        return columns
+    }
 }
 
 struct ColumnEntry: Sendable, Equatable {
@@ -115,6 +125,8 @@ struct PolicyEntries: Sendable, Equatable {
 struct EndEntry: Sendable, Equatable {
     var columns: [Located<String>]
     var references: Located<QualifiedName>
+    /// Something guarantees that the other row is there.
+    var isEnforced = true
 }
 
 struct ReferenceEntry: Sendable, Equatable {

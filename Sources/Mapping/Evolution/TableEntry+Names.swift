@@ -17,7 +17,7 @@ extension TableEntry {
             (node.key + node.properties).map(\.column.value)
                 + node.references.flatMap { $0.end.columns.map(\.value) }
         case .join(let join):
-            join.from.columns.map(\.value) + join.to.columns.map(\.value) + join.properties.map(\.column.value)
+            (join.key + join.properties).map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
         case .skip: []
         }
     }
@@ -26,7 +26,7 @@ extension TableEntry {
     var identifyingColumns: [String] {
         switch role {
         case .node(let node): node.key.map(\.column.value)
-        case .join(let join): (join.from.columns + join.to.columns).map(\.value)
+        case .join(let join): join.key.map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
         case .skip: []
         }
     }
@@ -56,6 +56,7 @@ extension TableEntry {
             }
             result.role = .node(node)
         case .join(var join):
+            join.key = join.key.map(now)
             join.from.columns = join.from.columns.map(now)
             join.to.columns = join.to.columns.map(now)
             join.properties = join.properties.map(now)

@@ -22,7 +22,7 @@ extension NodeMapping {
 
 extension JoinMapping {
     /// Those that a relationship is made of.
-    public var relationshipColumns: [PropertyMapping] { key + properties + extra.derived.flatMap(\.columns) }
+    public var relationshipColumns: [PropertyMapping] { ownKey + ends + properties + extra.derived.flatMap(\.columns) }
 
     /// All that have to be in the stream.
     public var columns: [PropertyMapping] {

@@ -111,10 +111,13 @@ public struct RelationshipEnd: Sendable {
     }
 }
 
-/// A table whose rows become relationships: its key is made of the two ends' columns.
+/// A table whose rows become relationships: its key is made of the two ends' columns, or it has one of its own.
 public struct JoinMapping: Sendable {
     public var table: QualifiedName
     public var type: String
+    /// What names a row beside its ends, as properties of the relationship; empty where the ends do. Then several
+    /// relationships may lead from one node to another, and an end may be NULL, or change while the row stays.
+    public var ownKey: [PropertyMapping]
     public var from: RelationshipEnd
     public var to: RelationshipEnd
     public var properties: [PropertyMapping]
@@ -124,11 +127,12 @@ public struct JoinMapping: Sendable {
     public var extra = ExtraProperties()
 
     public init(
-        table: QualifiedName, type: String, from: RelationshipEnd, to: RelationshipEnd, properties: [PropertyMapping],
-        isKeyDeferrable: Bool = false
+        table: QualifiedName, type: String, ownKey: [PropertyMapping] = [], from: RelationshipEnd, to: RelationshipEnd,
+        properties: [PropertyMapping], isKeyDeferrable: Bool = false
     ) {
         self.table = table
         self.type = type
+        self.ownKey = ownKey
         self.from = from
         self.to = to
         self.properties = properties

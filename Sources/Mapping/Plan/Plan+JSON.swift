@@ -113,7 +113,7 @@ extension Plan {
     private func join(_ join: JoinMapping) -> JSONText {
         relationship(
             join.type, join.table, join.rows, from: join.from, to: join.to,
-            join.properties.flatMap(entries) + entries(join.extra))
+            (join.ownKey + join.properties).flatMap(entries) + entries(join.extra))
     }
 
     private func relationship(

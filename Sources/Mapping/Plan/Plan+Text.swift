@@ -27,7 +27,8 @@ extension Plan {
             lines += ["", "\(join.table) -> (:\(join.from.label))-[:\(join.type)]->(:\(join.to.label))"]
             lines += [join.from, join.to].map { "  (:\($0.label)) by \(Self.columns($0))" }
             lines += Self.lines(join.rows)
-            lines += join.properties.map { "  \(Self.line($0))" } + Self.lines(join.extra)
+            lines += join.ownKey.map { "  key \(Self.line($0))" } + join.properties.map { "  \(Self.line($0))" }
+            lines += Self.lines(join.extra)
             lines += cypher(of: join.table)
         }
         return lines.joined(separator: "\n") + "\n"

@@ -106,9 +106,13 @@ extension Plan {
         func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
             PlannedStatement(table: join.table, purpose: purpose, cypher: cypher)
         }
-        return [
-            planned("upsert relationship", join.upsertStatement(properties: Array(join.written.indices))),
-            planned("change key", join.moveStatement()),
+        let upsert = planned("upsert relationship", join.upsertStatement(properties: Array(join.written.indices)))
+        let puts =
+            !join.isKeyed
+            ? [upsert]
+            : [planned("create relationship", join.linkStatement())] + (join.written.isEmpty ? [] : [upsert])
+        return puts + [
+            planned("change key\(join.isKeyed ? " or ends" : "")", join.moveStatement()),
             planned("delete relationship", join.deleteStatement()),
             planned("truncate", join.truncateStatement()),
             planned("in parts: truncate", join.sweepStatement()),

@@ -14,15 +14,17 @@ struct ProposalBuilder {
     /// Of the candidates that become nodes.
     private var labels: [QualifiedName: String] = [:]
     private var usedRelationships: Set<[String]> = []
+    /// Tables that a foreign key refers to.
+    let referenced: Set<QualifiedName>
 
     init(catalog: Catalog, known: [TableEntry]) {
         self.catalog = catalog
         self.known = Dictionary(known.map { ($0.table.value, $0) }, uniquingKeysWith: { first, _ in first })
+        referenced = Set(catalog.tables.flatMap { table in table.foreignKeys.map(\.referencedTable) })
         candidates = catalog.tables.filter { table in !known.contains { $0.table.value == table.name } }
     }
 
     mutating func build() -> [ProposedTable] {
-        let referenced = Set(catalog.tables.flatMap { table in table.foreignKeys.map(\.referencedTable) })
         for table in candidates where !referenced.contains(table.name) && key(of: table) != nil {
             joins[table.name] = joinEnds(table)
         }
@@ -183,6 +185,7 @@ extension ProposalBuilder {
         let excluded = others.filter { !catalog.isInStream($0) }.map(\.name)
 
         let distinct = key.isEmpty ? names.distinct() : nil
+        proposed.reason = relationshipInstead(table, key: key, mapped.map(\.entry)) ?? ""
         proposed.nameReason = nameReason(table.name, label, isDistinct: distinct != nil)
         proposed.keyReason = distinct == nil ? keyReason(table, key) : "no key, and REPLICA IDENTITY FULL"
         proposed.propertyReasons = inStream.map { typeReason($0) + softDeleteHint($0) }

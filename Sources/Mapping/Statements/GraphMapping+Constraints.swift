@@ -4,6 +4,8 @@
 public struct GraphConstraint: Sendable, Hashable {
     /// False for an index, which only makes things fast.
     public var isUnique: Bool
+    /// On relationships the label is their type.
+    public var isOnNodes = true
     public var label: String
     public var properties: [String]
     public var name: String
@@ -41,7 +43,19 @@ extension GraphMapping {
                 if !found.contains(index) { found.append(index) }
             }
         }
+        for join in joins where join.isKeyed { found.append(Self.index(of: join)) }
         return found
+    }
+
+    /// The index by which a relationship with a key of its own is found.
+    private static func index(of join: JoinMapping) -> GraphConstraint {
+        let properties = join.ownKey.map(\.property)
+        let name = (["lockstep_row", join.type] + properties).joined(separator: "_")
+        let list = properties.map { "r." + Cypher.quoted($0) }.joined(separator: ", ")
+        return GraphConstraint(
+            isUnique: false, isOnNodes: false, label: join.type, properties: properties, name: name,
+            statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS "
+                + "FOR ()-[r:\(Cypher.quoted(join.type))]-() ON (\(list))")
     }
 
     static func index(name: String, label: String, properties: [String]) -> GraphConstraint {

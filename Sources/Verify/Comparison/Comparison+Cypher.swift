@@ -29,10 +29,13 @@ extension Comparison {
             return "UNWIND $keys AS k MATCH \(node.key.node("n", node.label, at: 0)) "
                 + "RETURN properties(n), [\(labelsExpressions.joined(separator: ", "))]"
         case .relationship(let type, let from, let to):
+            let position = key.count - ownKey.count
+            let pairs = ownKey.enumerated().map { "\(Cypher.quoted($1.property)): k[\(position + $0)]" }
+            let own = pairs.isEmpty ? "" : " {\(pairs.joined(separator: ", "))}"
             // Both ends first: the plain pattern expands every relationship of a hub.
             return "UNWIND $keys AS k MATCH \(from.key.node("a", from.label, at: 0)) "
                 + "MATCH \(to.key.node("b", to.label, at: from.key.count)) "
-                + "OPTIONAL MATCH (a)-[r:\(Cypher.quoted(type))]->(b) WITH a, b, r WHERE r IS NOT NULL "
+                + "OPTIONAL MATCH (a)-[r:\(Cypher.quoted(type))\(own)]->(b) WITH a, b, r WHERE r IS NOT NULL "
                 + "RETURN properties(a), properties(b), properties(r)"
         }
     }
@@ -52,7 +55,9 @@ extension Comparison {
             return (key.map { _ in properties }, properties, labels)
         case .relationship(_, let from, let to):
             let ends = [try reader.readMap(), try reader.readMap()]
-            return (from.key.map { _ in ends[0] } + to.key.map { _ in ends[1] }, try reader.readMap(), [])
+            let properties = try reader.readMap()
+            let maps = from.key.map { _ in ends[0] } + to.key.map { _ in ends[1] } + ownKey.map { _ in properties }
+            return (maps, properties, [])
         }
     }
 
@@ -73,6 +78,7 @@ extension Comparison {
         case .node(let node): node.key.map { "n.\(Cypher.quoted($0.property))" }
         case .relationship(_, let from, let to):
             from.key.map { "a.\(Cypher.quoted($0.property))" } + to.key.map { "b.\(Cypher.quoted($0.property))" }
+                + ownKey.map { "r.\(Cypher.quoted($0.property))" }
         }
     }
 

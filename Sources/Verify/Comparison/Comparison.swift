@@ -15,8 +15,10 @@ struct Comparison {
     var table: QualifiedName
     /// The label, or `(:A)-[:TYPE]->(:B)`.
     var what: String
-    /// The columns that name it, all of `table`: a node's key, or both ends' keys.
+    /// The columns that name it, all of `table`: a node's key, or both ends' keys and the relationship's own.
     var key: [PropertyMapping]
+    /// The last of `key`: properties of the relationship itself.
+    var ownKey: [PropertyMapping]
     var properties: [PropertyMapping]
     /// SQL for the last of the properties, which are no column's: of the table `t`.
     var expressions: [String] = []
@@ -50,12 +52,14 @@ struct Comparison {
 
     var isNode: Bool { if case .node = subject { true } else { false } }
 
-    /// `id: 42`; for a relationship the key of one end, an arrow, and that of the other.
+    /// `id: 42`; for a relationship the key of one end, an arrow, and that of the other, then `by` and its own.
     func printedKey(_ values: [BoltValue]) -> String {
         let parts = zip(key, values).map { "\($0.property): \($1.printed)" }
         guard case .relationship(_, let from, _) = subject else { return parts.joined(separator: ", ") }
+        let own = parts.suffix(ownKey.count)
         return parts.prefix(from.key.count).joined(separator: ", ") + " -> "
-            + parts.dropFirst(from.key.count).joined(separator: ", ")
+            + parts.dropFirst(from.key.count).dropLast(own.count).joined(separator: ", ")
+            + (own.isEmpty ? "" : " by \(own.joined(separator: ", "))")
     }
 
     /// Of everything that a mapping makes: nodes, then the relationships of foreign keys and of join tables.
@@ -72,6 +76,7 @@ struct Comparison {
         table = node.table
         what = node.label
         key = node.key
+        ownKey = []
         properties = node.properties.map(\.inUTC)
         distinct = node.distinct
         rows = node.rows
@@ -93,8 +98,10 @@ struct Comparison {
         self.init(
             join.table, type: join.type, from: join.from, to: join.to, targets: [join.from, join.to], in: mapping)
         properties = join.properties.map(\.inUTC)
+        ownKey = join.ownKey
+        key += ownKey
         rows = join.rows
-        lookup = Array(key.indices)
+        lookup = Array(key.indices.suffix(join.key.count))
         add(join.extra)
     }
 
@@ -106,6 +113,7 @@ struct Comparison {
         self.table = table
         what = "(:\(from.label))-[:\(type)]->(:\(to.label))"
         key = from.key + to.key
+        ownKey = []
         properties = []
         lookup = []
         self.targets = targets.compactMap { Target($0, in: mapping) }

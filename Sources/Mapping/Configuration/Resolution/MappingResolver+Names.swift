@@ -36,6 +36,7 @@ extension MappingResolver {
     mutating func checkNames() {
         checkLabels()
         checkTypes()
+        checkKeyedTypes()
     }
 
     private mutating func checkLabels() {
@@ -96,7 +97,7 @@ extension MappingResolver {
     }
 
     /// Every relationship whose two ends are nodes here, in its direction in the graph.
-    private var relationships: [(table: QualifiedName, type: Located<String>, from: String, to: String)] {
+    var relationships: [(table: QualifiedName, type: Located<String>, from: String, to: String)] {
         var result: [(QualifiedName, Located<String>, String, String)] = []
         for entry in tables {
             switch entry.role {

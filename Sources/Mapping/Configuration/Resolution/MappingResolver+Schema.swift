@@ -144,7 +144,7 @@ extension MappingResolver {
             if !makers.isEmpty { return makers.flatMap { indexed($0.table, $0.key + $0.properties) } }
         } else {
             let makers = mapping.joins.filter { $0.type == label.value }
-            if !makers.isEmpty { return makers.flatMap { indexed($0.table, $0.properties) } }
+            if !makers.isEmpty { return makers.flatMap { indexed($0.table, $0.ownKey + $0.properties) } }
             if mapping.nodes.contains(where: { $0.references.contains { $0.type == label.value } }) { return [] }
         }
         let names = schemaHolders(isOnNodes: entry.isOnNodes)
@@ -191,9 +191,10 @@ extension MappingResolver {
         _ entry: SchemaEntry, _ properties: [[Indexed]], _ mapping: GraphMapping
     ) -> Bool {
         let names = entry.properties.map(\.value)
-        if entry.isOnNodes,
-            let own = mapping.constraints.first(where: { $0.label == entry.labels[0].value && $0.properties == names })
-        {
+        let label = entry.labels[0].value
+        if let own = mapping.constraints.first(where: {
+            $0.isOnNodes == entry.isOnNodes && $0.label == label && $0.properties == names
+        }) {
             note(.clash, entry.position, "\(own.name) is such an index already", "leave it out", severity: .warning)
             return false
         }

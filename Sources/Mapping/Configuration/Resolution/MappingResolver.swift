@@ -114,22 +114,26 @@ extension MappingResolver {
         let from = end(join.from, from: table, isJoin: true)
         let to = end(join.to, from: table, isJoin: true)
         let properties = join.properties.compactMap { property($0, table) }
-        checkProperties(join.properties + namesBesideColumns(entry))
+        let key = join.key.map { property($0, table, isKey: true) }
+        checkProperties(join.key + join.properties + namesBesideColumns(entry))
         let (rows, extra) = (condition(of: entry, table), extra(entry, table))
         if let label = entry.softDelete?.label {
             note(.value, label.position, "a relationship has no labels", "leave as: label out")
         }
-        checkExcluded(entry, table, mapped: join.properties)
-        guard let from, let to else { return nil }
-        var columns: [String] = []
-        for column in join.from.columns + join.to.columns where !columns.contains(column.value) {
-            columns.append(column.value)
-        }
-        guard checkKey(columns, at: join.type.position, table, what: "from and to") else { return nil }
+        checkExcluded(entry, table, mapped: join.key + join.properties)
+        let ownKey = key.compactMap(\.self)
+        guard let from, let to, ownKey.count == key.count else { return nil }
         var mapping = JoinMapping(
-            table: table.name, type: join.type.value, from: from, to: to, properties: properties,
-            isKeyDeferrable: table.isDeferrable(columns))
+            table: table.name, type: join.type.value, ownKey: ownKey, from: from, to: to, properties: properties)
         (mapping.rows, mapping.extra) = (rows, extra)
+        let columns = join.identifyingColumns
+        if mapping.isKeyed {
+            guard checkKey(columns, at: join.key[0].column.position, table) else { return nil }
+            checkLooseEnds(join, mapping, table)
+        } else {
+            guard checkKey(columns, at: join.type.position, table, what: "from and to") else { return nil }
+        }
+        mapping.isKeyDeferrable = table.isDeferrable(columns)
         return mapping
     }
 

@@ -24,9 +24,10 @@ struct GraphSchema: Sendable {
         /// What a constraint on the type asks for: `INTEGER`.
         var propertyType: String?
 
-        /// Of this label and of just these properties, in any order.
-        func covers(_ label: String, _ wanted: [String]) -> Bool {
-            isOnNodes && labels == [label] && properties.count == wanted.count && Set(properties) == Set(wanted)
+        /// Of this label, or this type, and of just these properties, in any order.
+        func covers(_ label: String, _ wanted: [String], isOnNodes: Bool = true) -> Bool {
+            self.isOnNodes == isOnNodes && labels == [label] && properties.count == wanted.count
+                && Set(properties) == Set(wanted)
         }
     }
 
@@ -71,7 +72,9 @@ extension GraphSchema {
 
     /// - Parameter indexesObstruct: An index on the same properties keeps a constraint from being made, as on Neo4j.
     func standing(of wanted: GraphConstraint, indexesObstruct: Bool) -> Standing {
-        let same = { (entry: Entry) in entry.covers(wanted.label, wanted.properties) }
+        let same = { (entry: Entry) in
+            entry.covers(wanted.label, wanted.properties, isOnNodes: wanted.isOnNodes)
+        }
         if constraints.contains(where: { same($0) && Self.isUniqueness($0.type) }) { return .present }
         if !wanted.isUnique, indexes.contains(where: { same($0) && Self.findsEqual($0.type) }) { return .present }
         if let other = constraints.first(where: { $0.name == wanted.name }) {
@@ -96,7 +99,7 @@ extension GraphSchema {
 
     /// Constraints on the labels of a mapping that are not the mapping's own: they can refuse rows.
     func foreign(to wanted: [GraphConstraint]) -> [Entry] {
-        let labels = Set(wanted.map(\.label))
+        let labels = Set(wanted.filter(\.isOnNodes).map(\.label))
         return constraints.filter { entry in
             entry.isOnNodes && !labels.isDisjoint(with: entry.labels)
                 && !wanted.contains { $0.isUnique && entry.covers($0.label, $0.properties) }
@@ -111,7 +114,7 @@ extension GraphSchema {
     static func describe(_ entry: Entry) -> String { describe(entry.labels, entry.properties, isNode: entry.isOnNodes) }
 
     static func describe(_ constraint: GraphConstraint) -> String {
-        describe([constraint.label], constraint.properties, isNode: true)
+        describe([constraint.label], constraint.properties, isNode: constraint.isOnNodes)
     }
 
     private static func describe(_ labels: [String], _ properties: [String], isNode: Bool) -> String {
