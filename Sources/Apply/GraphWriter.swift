@@ -76,9 +76,18 @@ public final class GraphWriter {
         }
     }
 
+    /// Writes a checkpoint together with other statements: all of it or nothing.
+    public func write(
+        _ checkpoint: Checkpoint, and statements: [(cypher: String, parameters: [String: BoltValue])],
+        expecting expected: Checkpoint?
+    ) throws(ApplyError) {
+        let move = (CheckpointStatement.move, checkpoint.parameters(pipeline: pipeline))
+        try transaction(statements + [move], expecting: expected)
+    }
+
     /// Forgets the pipeline.
     public func deleteCheckpoint() throws(ApplyError) {
-        for label in ["LockstepTable", "LockstepSchemaChange"] {
+        for label in ["LockstepTable", "LockstepSchemaChange", LoadStore.label] {
             try transaction("MATCH (n:\(label) {pipeline: $pipeline}) DELETE n", ["pipeline": .string(pipeline)])
         }
         try transaction(CheckpointStatement.delete, ["pipeline": .string(pipeline)])
@@ -101,12 +110,21 @@ public final class GraphWriter {
     public func transaction(
         _ cypher: String, _ parameters: [String: BoltValue] = [:], expecting checkpoint: Checkpoint? = nil
     ) throws(ApplyError) -> [[BoltValue]] {
+        try transaction([(cypher, parameters)], expecting: checkpoint)
+    }
+
+    @discardableResult
+    private func transaction(
+        _ statements: [(cypher: String, parameters: [String: BoltValue])], expecting checkpoint: Checkpoint?
+    ) throws(ApplyError) -> [[BoltValue]] {
         begin()
         if let checkpoint { fence(checkpoint) }
-        channel.run(cypher, parameters)
-        expected.append(.checkpoint)
-        channel.pull()
-        expected.append(.checkpoint)
+        for statement in statements {
+            channel.run(statement.cypher, statement.parameters)
+            expected.append(.checkpoint)
+            channel.pull()
+            expected.append(.checkpoint)
+        }
         channel.commit()
         expected.append(.commit)
         try flush()

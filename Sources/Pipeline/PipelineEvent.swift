@@ -9,9 +9,11 @@ public enum PipelineEvent: Sendable {
     case created(String)
     /// An index or a constraint of the file's `schema`: what became of it.
     case schema(String)
-    case snapshotStarted(tables: Int, rows: Int64, at: LSN)
-    /// Totals over both passes, and the table that was read last.
-    case snapshotProgress(done: Int64, total: Int64, table: String)
+    /// `done` is the share that earlier attempts have read.
+    case snapshotStarted(tables: Int, rows: Int64, at: LSN, done: Double)
+    case loadProgress(LoadProgress)
+    /// What was read last is ahead of the stream, which is followed to there.
+    case catchingUp(from: LSN, to: LSN)
     case snapshotFinished(rows: Int64, seconds: Double)
     case streaming(from: LSN, binary: Bool)
     case progress(Checkpoint)

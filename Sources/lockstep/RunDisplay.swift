@@ -10,7 +10,6 @@ final class RunDisplay: Sendable {
     private struct State {
         var hasMovingLine = false
         var lastBar = MonotonicTime(nanoseconds: 0)
-        var snapshotBegan = MonotonicTime.now
         var last: (checkpoint: Checkpoint, at: MonotonicTime)?
         var shownLSN = ""
     }
@@ -27,10 +26,11 @@ final class RunDisplay: Sendable {
             case .connected(let source, let graph): line(&state, "connected", "source=\(source) graph=\(graph)")
             case .created(let what): line(&state, "created", what)
             case .schema(let what): line(&state, "schema", what)
-            case .snapshotStarted(let tables, let rows, let lsn):
-                state.snapshotBegan = .now
-                line(&state, "snapshot", "tables=\(tables) rows~\(rows) lsn=\(lsn)")
-            case .snapshotProgress(let done, let total, let table): bar(&state, done, total, table)
+            case .snapshotStarted(let tables, let rows, let lsn, let done):
+                let begun = done > 0 ? ", goes on at \(Int(done * 100)) %" : ""
+                line(&state, "snapshot", "tables=\(tables) rows~\(rows) lsn=\(lsn)" + begun)
+            case .loadProgress(let progress): load(&state, progress)
+            case .catchingUp(let lsn, let until): line(&state, "catching up", "from=\(lsn) to=\(until)")
             case .snapshotFinished(let rows, let seconds):
                 line(&state, "snapshot done", "rows=\(rows) seconds=\(Self.fixed(seconds, 1))")
             case .streaming(let lsn, let binary):
@@ -58,18 +58,38 @@ final class RunDisplay: Sendable {
         Terminal.error("lockstep: \(what): \(detail)")
     }
 
-    private func bar(_ state: inout State, _ done: Int64, _ total: Int64, _ table: String) {
+    private func load(_ state: inout State, _ progress: LoadProgress) {
         let now = MonotonicTime.now
-        guard !isQuiet, isTerminal, done >= total || now - state.lastBar > .milliseconds(100) else { return }
+        let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(5)
+        guard !isQuiet, progress.share >= 1 || now - state.lastBar > pause else { return }
         state.lastBar = now
-        let rate = Double(done) / max(0.001, (now - state.snapshotBegan) / .seconds(1))
-        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
+        let percent = Int(progress.share * 100)
+        let left = progress.secondsLeft.map { "  \(Self.time($0)) left" } ?? ""
+        let figures = "\(progress.rows) rows  \(Self.bytes(progress.bytes))\(left)  \(progress.table)"
+        guard isTerminal else { return Terminal.error("lockstep: snapshot: \(percent) %  " + figures) }
         let width = 24
-        let filled = Int(share * Double(width))
-        let text =
+        let filled = Int(progress.share * Double(width))
+        moving(
+            &state,
             "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-            + "] \(Int(share * 100)) %  \(done)/\(total) rows  \(Int(rate)) rows/s  \(table)"
-        moving(&state, text)
+                + "] \(percent) %  " + figures)
+    }
+
+    /// `1:07`, `2:03:10`.
+    static func time(_ seconds: Double) -> String {
+        let whole = Int(seconds.rounded(.up))
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let minutes = "\(whole >= 3600 ? two(whole / 60 % 60) : "\(whole / 60)"):\(two(whole % 60))"
+        return whole >= 3600 ? "\(whole / 3600):\(minutes)" : minutes
+    }
+
+    static func bytes(_ count: Int64) -> String {
+        var value = Double(count)
+        for unit in ["bytes", "kB", "MB", "GB"] {
+            if value < 1024 || unit == "GB" { return "\(fixed(value, unit == "bytes" ? 0 : 1)) \(unit)" }
+            value /= 1024
+        }
+        return ""
     }
 
     private func progress(_ state: inout State, _ checkpoint: Checkpoint) {

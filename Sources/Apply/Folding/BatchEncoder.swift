@@ -2,7 +2,7 @@
 
 internal import Bolt
 public import Mapping
-internal import PostgreSQL
+public import PostgreSQL
 
 /// Folds the changes of a ``ChangeBuffer`` to the last state of each row and encodes that as statements with rows.
 ///
@@ -13,6 +13,8 @@ public final class BatchEncoder {
     private let part: TableProgram.Part
     private let keepsNodes: Bool
     private let truncations: [QualifiedName: Int]
+    /// Tables of which the graph may hold newer rows than the changes that come, or lack some.
+    private let unsettled: Set<QualifiedName>
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
     private(set) var programs: [TableProgram] = []
@@ -32,16 +34,23 @@ public final class BatchEncoder {
     var scratch = PackStreamBuffer()
     var template = TemplateWriter()
 
-    public init(mapping: GraphMapping, part: TableProgram.Part = .all) {
+    /// - Parameter unsettled: Tables of which the graph may hold newer rows than the changes that come, or lack some:
+    ///   "Settling" in docs/ARCHITECTURE.md.
+    public init(mapping: GraphMapping, part: TableProgram.Part = .all, unsettled: Set<QualifiedName> = []) {
         self.mapping = mapping
+        self.unsettled = unsettled
         self.part = part
         keepsNodes = false
         truncations = [:]
     }
 
     /// For one pass over a transaction that is applied in parts, whose truncations are done.
-    public init(mapping: GraphMapping, pass part: TableProgram.Part, of survey: TransactionSurvey) {
+    public init(
+        mapping: GraphMapping, pass part: TableProgram.Part, of survey: TransactionSurvey,
+        unsettled: Set<QualifiedName> = []
+    ) {
         self.mapping = mapping
+        self.unsettled = unsettled
         self.part = part
         keepsNodes = true
         truncations = survey.truncations
@@ -95,6 +104,7 @@ public final class BatchEncoder {
             programOfRelation[relation] = -1
             return -1
         }
+        program.isUnsettled = unsettled.contains(program.mappedTable) && program.distinctColumns == nil
         programOfRelation[relation] = Int32(programs.count)
         programs.append(program)
         hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
@@ -306,7 +316,7 @@ public final class BatchEncoder {
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
             } else if entity.difference != 0 {
                 try writeCounted(entity, fields, bytes)
-            } else if entity.existed, !entity.isTakenAlong {
+            } else if entity.existed || programs[Int(entity.program)].isUnsettled, !entity.isTakenAlong {
                 writeDelete(entity)
             }
         }
@@ -319,8 +329,13 @@ public final class BatchEncoder {
     private func takeAlong(_ place: Int, _ fields: ContiguousArray<Field>) {
         let entity = entities[place]
         let origin = Int(entity.origin)
-        guard origin >= 0, origin != place else { return }
         let program = programs[Int(entity.program)]
+        if program.isUnsettled {
+            // Which row's node is here, and whether there is one, is not known: it is written whole.
+            entities[place].references = .max
+            return
+        }
+        guard origin >= 0, origin != place else { return }
         let lacksValues =
             program.properties.contains { fields[Int(entity.row) + $0.column].kind == .unchanged }
             || program.derived.contains { $0.isUnchanged(entity.row, fields) }
@@ -345,6 +360,7 @@ public final class BatchEncoder {
         let entity = entities[place]
         let origin = Int(entity.origin)
         return !keepsNodes && origin >= 0 && origin != place && !entity.existed && !entities[origin].isPresent
+            && !programs[Int(entity.program)].isUnsettled
     }
 
     private func writeDelete(_ entity: Entity) {
@@ -406,7 +422,7 @@ public final class BatchEncoder {
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]
         // A row that is new at a place that was empty makes a new node, without relationships as yet.
-        let isNewNode = !entity.existed && entity.origin < 0
+        let isNewNode = !entity.existed && entity.origin < 0 && !program.isUnsettled
         for (index, columns) in program.references.enumerated() where entity.references & Self.bit(index) != 0 {
             var isNull = false
             var unchanged = 0
@@ -420,6 +436,8 @@ public final class BatchEncoder {
             // Its node has the relationship, unless the row has come to another's.
             let isNodeOwn = hasStayed || (entity.origin >= 0 && entities[Int(entity.origin)].isTakenAlong)
             if unchanged == columns.count, isNodeOwn { continue }
+            // It was asked for and there was no such row any more: the stream is going to say so.
+            if unchanged > 0, program.isUnsettled { continue }
             guard isNull || unchanged == 0 else {
                 throw ApplyError(
                     .protocolViolation, table: program.table,
@@ -452,7 +470,7 @@ public final class BatchEncoder {
             let isCarried = adoption.columns.contains { fields[Int(entity.row) + $0].kind != .unchanged }
             guard !entity.existed || isCarried || program.mayComeUnseen else { continue }
             // In a part it does not show whether the place was left in an earlier one.
-            if entity.existed || hasMoved || keepsNodes {
+            if entity.existed || hasMoved || keepsNodes || program.isUnsettled {
                 writeKey(entity, into: writer.disown(Int(entity.program), adoption: index))
             }
             writeKey(entity, into: writer.adopt(Int(entity.program), adoption: index))

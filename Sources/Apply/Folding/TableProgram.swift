@@ -69,8 +69,19 @@ public final class TableProgram {
         if case .node(_, let references) = shape { references } else { isKeyed ? [ends] : [] }
     }
 
-    /// An update may bring a row that was as good as deleted, and it does not show whether it does.
-    var mayComeUnseen: Bool { absence != nil && !mayRepeatKeys }
+    /// The graph may hold newer rows than the changes that come, or lack some.
+    var isUnsettled = false
+
+    /// An update may bring a row that the graph does not have, and it does not show whether it does.
+    var mayComeUnseen: Bool { isUnsettled || (absence != nil && !mayRepeatKeys) }
+
+    /// The name that the mapping has for the table; that of the relation may be an older one.
+    var mappedTable: QualifiedName {
+        switch shape {
+        case .node(let node, _): node.table
+        case .join(let join): join.table
+        }
+    }
 
     let part: Part
     /// Nodes stay where they are, and those whose rows go are only marked, until the departures.

@@ -86,8 +86,19 @@ public enum LoadStore {
 
     private static let deleteText = "UNWIND $rows AS r MATCH \(match) DELETE l"
 
-    /// Forgets everything of a pipeline. Takes the parameter `pipeline`.
-    static let clearText = "MATCH (l:\(label) {pipeline: $pipeline}) DELETE l"
+    // MARK: With a checkpoint
+
+    /// For ``GraphWriter/write(_:and:expecting:)``: adds requests, or writes how far they are.
+    public static func putting(
+        _ loads: [TableLoad], pipeline: String
+    ) -> (cypher: String, parameters: [String: BoltValue]) {
+        (putText, ["rows": .list(loads.map { .list(row($0, pipeline)) })])
+    }
+
+    /// For ``GraphWriter/write(_:and:expecting:)``: forgets everything that was to be loaded.
+    public static func clearing(pipeline: String) -> (cypher: String, parameters: [String: BoltValue]) {
+        ("MATCH (l:\(label) {pipeline: $pipeline}) DELETE l", ["pipeline": .string(pipeline)])
+    }
 
     static func row(_ load: TableLoad, _ pipeline: String) -> [BoltValue] {
         let request = load.request

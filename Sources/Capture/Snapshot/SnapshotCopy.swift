@@ -11,7 +11,7 @@ public enum SnapshotCopyFailure<Consumer: Error>: Error {
     case consumer(Consumer)
 }
 
-/// One reader of an exported snapshot: a connection with a transaction that sees exactly that.
+/// One reader: a connection with a transaction that sees exactly one snapshot, an exported one or its own.
 ///
 /// Several of them read the same moment side by side. Used by one thread at a time.
 public final class SnapshotCopy {
@@ -26,27 +26,38 @@ public final class SnapshotCopy {
         }
     }
 
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
 
-    /// Connects and takes the snapshot.
+    /// Connects, for snapshots of its own; see ``begin()``.
     ///
     /// Row-level security is off: a table whose policy hides rows from this role is refused, not copied in part. Names
     /// in a row filter need their schema.
     ///
-    /// - Throws: `.snapshotGone` when its exporter has ended.
+    /// - Parameter lockWaits: Milliseconds for a table that somebody has locked; 0 waits as long as that takes.
     public init(
-        _ configuration: PostgresConfiguration, snapshot: String, stop: StopSignal
+        _ configuration: PostgresConfiguration, lockWaits: Int = 0, stop: StopSignal
     ) throws(CaptureError) {
-        connection = try capturing({ Self.explain($0, snapshot: snapshot) }) { () throws(PostgresError) in
+        connection = try capturing { () throws(PostgresError) in
             let connection = try PostgresConnection(configuration, stop: stop)
             try connection.execute(
                 """
-                SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+                SET statement_timeout = 0; SET lock_timeout = \(lockWaits); SET idle_in_transaction_session_timeout = 0;
                 SET search_path = pg_catalog; SET row_security = off
                 """)
+            return connection
+        }
+    }
+
+    /// Connects and takes a snapshot that somebody has exported.
+    ///
+    /// - Throws: `.snapshotGone` when its exporter has ended.
+    public convenience init(
+        _ configuration: PostgresConfiguration, snapshot: String, stop: StopSignal
+    ) throws(CaptureError) {
+        try self.init(configuration, stop: stop)
+        try capturing({ Self.explain($0, snapshot: snapshot) }) { () throws(PostgresError) in
             try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try connection.execute("SET TRANSACTION SNAPSHOT \(QualifiedName.literal(snapshot))")
-            return connection
         }
     }
 

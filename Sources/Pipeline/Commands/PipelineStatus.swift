@@ -21,6 +21,8 @@ public struct PipelineStatus: Sendable {
 
     public var phase: Phase
     public var checkpoint: Checkpoint?
+    /// Tables that are being loaded.
+    public var loads: [TableLoad] = []
     public var currentLSN: LSN
     public var confirmedLSN: LSN?
     /// Bytes of WAL between the checkpoint and the current end.
@@ -85,6 +87,7 @@ public struct PipelineStatus: Sendable {
         let checkpoint = try apply { () throws(ApplyError) in
             try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
         }
+        let loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
         let current = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let now = try postgres { () throws(PostgresError) in
@@ -102,7 +105,8 @@ public struct PipelineStatus: Sendable {
             seconds = max(0, Double(time - checkpoint.commitTime) / 1_000_000)
         }
         return PipelineStatus(
-            phase: phase, checkpoint: checkpoint, currentLSN: current, confirmedLSN: slot?.confirmedFlushLSN,
+            phase: phase, checkpoint: checkpoint, loads: loads, currentLSN: current,
+            confirmedLSN: slot?.confirmedFlushLSN,
             lagBytes: lag, lagSeconds: seconds, retainedWALBytes: slot?.retainedBytes ?? 0,
             walStatus: slot?.walStatus, activePID: slot?.activePID,
             schemaChanges: try SchemaHistory.read(graph, pipeline: settings.name))

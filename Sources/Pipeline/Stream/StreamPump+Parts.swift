@@ -42,6 +42,7 @@ extension StreamPump {
             transaction.rewind()
             try takeWhole(transaction)
         } else {
+            settling?.received.append(transaction.end.xid)
             try applyInParts(.spooled(transaction), end: transaction.end, survey)
             clearBuffer()
         }
@@ -102,6 +103,7 @@ extension StreamPump {
         _ transaction: LargeTransaction, end: TransactionEnd, _ survey: TransactionSurvey
     ) throws(PipelineError) {
         if let unfinished, unfinished.commitLSN != end.commitLSN { throw outOfOrder(unfinished, end) }
+        try awaitVisibility()
         let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)
         report(.largeTransaction(at: end.commitLSN, changes: survey.changeCount, continuing: unfinished))
         // What the graph does not say yet of the transaction that it is going to hold in part.
@@ -119,8 +121,9 @@ extension StreamPump {
         let remaining = passes.drop { start.pass != .truncations && $0.0 != start.pass }
         for (pass, part) in remaining where pass != .departures || transaction.mayLeaveKeys {
             try run(
-                pass, by: BatchEncoder(mapping: mapping, pass: part, of: survey), over: transaction,
-                end: end, from: pass == start.pass ? start.changes : 0)
+                pass,
+                by: BatchEncoder(mapping: mapping, pass: part, of: survey, unsettled: settling?.tables ?? []),
+                over: transaction, end: end, from: pass == start.pass ? start.changes : 0)
         }
         guard !stop.isStopped else { return }
         try put(
@@ -129,7 +132,7 @@ extension StreamPump {
                 end: end))
         unfinished = nil
         // It has not seen what the foreign keys are now.
-        encoder = BatchEncoder(mapping: mapping)
+        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
     }
 
     /// - Parameter done: The changes that the graph has of this pass.
@@ -141,6 +144,7 @@ extension StreamPump {
             let after = position + range.count
             guard after > done else { return }
             let skipped = max(0, done - position)
+            let lookedUp = try pump.lookUpUnchanged(range.dropFirst(skipped))
             let statements = try apply { () throws(ApplyError) in
                 do throws(ApplyError) {
                     return try encoder.encode(
@@ -155,7 +159,8 @@ extension StreamPump {
             guard !statements.isEmpty else { return }
             try pump.put(
                 pump.part(
-                    statements, end, PartialTransaction(commitLSN: end.commitLSN, pass: pass, changes: after)))
+                    lookedUp + statements, end, PartialTransaction(commitLSN: end.commitLSN, pass: pass, changes: after)
+                ))
         }
     }
 

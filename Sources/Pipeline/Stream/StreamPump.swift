@@ -43,12 +43,16 @@ struct StreamPump {
     /// Rows that a table has in the graph.
     let tableSize: (QualifiedName) throws(PipelineError) -> Int
     let report: @Sendable (PipelineEvent) -> Void
+    /// Set while the graph is ahead of the stream; the pump ends when that is over.
+    let settling: Settling?
     private let queue: BatchQueue
     private let progress: ApplyProgress
     private(set) var limits: BatchLimits
     let stop: StopSignal
 
     var encoder: BatchEncoder
+    /// Where the batches that were handed over end.
+    var position: LSN { put }
     let buffer = ChangeBuffer()
     /// The transaction that the stream has to bring first: the graph holds a part of it.
     var unfinished: PartialTransaction?
@@ -65,14 +69,16 @@ struct StreamPump {
 
     init(
         stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
-        limits: BatchLimits, stop: StopSignal, tableSize: @escaping (QualifiedName) throws(PipelineError) -> Int,
+        limits: BatchLimits, stop: StopSignal, settling: Settling? = nil,
+        tableSize: @escaping (QualifiedName) throws(PipelineError) -> Int,
         report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
         self.stream = stream
         self.mapping = mapping
         self.tableSize = tableSize
         self.report = report
-        encoder = BatchEncoder(mapping: mapping)
+        self.settling = settling
+        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
         unfinished = progress.checkpoint.partial
         self.queue = queue
         self.progress = progress
@@ -83,9 +89,9 @@ struct StreamPump {
         stop.add(waker)
     }
 
-    /// Runs until the stop is asked for.
+    /// Runs until the stop is asked for, or everything is settled.
     mutating func run() throws(PipelineError) {
-        while !stop.isStopped {
+        while !stop.isStopped, !isSettled {
             try confirm()
             switch try receive() {
             case .nothing:
@@ -120,6 +126,7 @@ struct StreamPump {
             buffer.removeAll()
             return
         }
+        if let end = buffer.transactions.last { settling?.received.append(end.xid) }
         if try goesInParts() { return try applyBufferedInParts() }
         transactionStart = buffer.bytes.count
         let since = bufferedSince ?? .now
@@ -149,12 +156,14 @@ struct StreamPump {
     }
 
     /// A batch of the first transactions in the buffer; nil where they hold nothing.
-    func encodeBuffer(transactions count: Int) throws(PipelineError) -> EncodedBatch? {
+    mutating func encodeBuffer(transactions count: Int) throws(PipelineError) -> EncodedBatch? {
         guard count > 0, buffer.transactions[count - 1].changeCount > 0 else { return nil }
         let end = buffer.transactions[count - 1]
+        try awaitVisibility()
+        let lookedUp = try lookUpUnchanged(0..<end.changeCount)
         let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
         return EncodedBatch(
-            statements: statements, changeCount: end.changeCount, transactionCount: count,
+            statements: lookedUp + statements, changeCount: end.changeCount, transactionCount: count,
             firstLSN: buffer.transactions.first?.commitLSN, end: end)
     }
 
@@ -196,10 +205,15 @@ struct StreamPump {
         queue.put(batch)
     }
 
+    private var idleInterval: Duration {
+        // Somebody waits for it.
+        settling.map { idlePosition >= $0.ledger.until } == true ? .zero : Self.idleInterval
+    }
+
     /// Moves the checkpoint over WAL that holds nothing for us, so that the slot does not hold it back.
     private mutating func followIdleLog() throws(PipelineError) {
         guard idlePosition > put, buffer.isEmpty, unfinished == nil, queue.isWriterReady,
-            MonotonicTime.now >= lastPut + Self.idleInterval
+            MonotonicTime.now >= lastPut + idleInterval
         else { return }
         let end = TransactionEnd(xid: 0, commitLSN: idlePosition, endLSN: idlePosition, commitTime: 0, changeCount: 0)
         try put(EncodedBatch(statements: [], changeCount: 0, transactionCount: 0, firstLSN: idlePosition, end: end))
@@ -217,7 +231,7 @@ struct StreamPump {
 
     private mutating func wait() throws(PipelineError) {
         var deadline = lastStatus + Self.statusInterval
-        if idlePosition > put { deadline = min(deadline, max(lastPut + Self.idleInterval, .after(.milliseconds(20)))) }
+        if idlePosition > put { deadline = min(deadline, max(lastPut + idleInterval, .after(.milliseconds(20)))) }
         try capture { () throws(CaptureError) in
             try stream.wait(wakeups: [queue.drained, progress.moved, waker], deadline: deadline)
         }

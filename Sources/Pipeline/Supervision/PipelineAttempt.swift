@@ -46,6 +46,8 @@ final class PipelineAttempt: Sendable {
         var checkpoint: Checkpoint?
         var systemIdentifier: String
         var rows: Int64
+        /// A first read that was begun and can go on; empty where there is none.
+        var begun: [TableLoad]
     }
 
     func run() async throws(PipelineError) {
@@ -54,7 +56,7 @@ final class PipelineAttempt: Sendable {
         if let found = start.checkpoint, found.phase == .streaming, !resnapshot {
             checkpoint = found
         } else {
-            checkpoint = try await loadSnapshot(start)
+            checkpoint = try await readEverything(start)
         }
         if stop.isStopped { return report(.stopped(checkpoint)) }
         let schema = SchemaKeeper(
@@ -89,11 +91,12 @@ final class PipelineAttempt: Sendable {
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
-        let isFirst = checkpoint == nil || checkpoint?.phase == .snapshot || resnapshot
-        try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
         let identifier = try postgres { () throws(PostgresError) in
             try source.query(SourceInspection.systemIdentifierSQL).first?[0] ?? ""
         }
+        let begun = try begunLoads(checkpoint, plan, evolution, identifier, source, graph)
+        let isFirst = checkpoint == nil || (checkpoint?.phase == .snapshot && begun.isEmpty) || resnapshot
+        try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
         try SchemaFollowing(settings: settings, evolution: evolution, memory: memory)
             .carryOut(writer, expecting: checkpoint, isFirst: isFirst, report)
@@ -101,7 +104,36 @@ final class PipelineAttempt: Sendable {
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
-        return Start(plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows)
+        return Start(plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun)
+    }
+
+    /// What an earlier attempt has begun to read, if it can go on; why it cannot is reported.
+    private func begunLoads(
+        _ checkpoint: Checkpoint?, _ plan: Plan, _ evolution: SchemaEvolution, _ identifier: String,
+        _ source: PostgresConnection, _ graph: BoltChannel
+    ) throws(PipelineError) -> [TableLoad] {
+        guard let checkpoint, checkpoint.phase == .snapshot, !resnapshot else { return [] }
+        let loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
+            .filter { $0.request.reason == .firstRead }
+        // It had not come to reading.
+        if loads.isEmpty { return [] }
+        let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
+        var fault = ContinuityFault(checkpoint, slot: slot, named: settings.slot, systemIdentifier: identifier)?.what
+        if try RememberedTables.read(pipeline: settings.name, graph) != RememberedTables(plan) {
+            fault = "the mapping has changed"
+        } else if evolution.changes.contains(where: \.needsReading) {
+            fault = "a table has changed so that it has to be read again"
+        }
+        for load in loads where load.pass == .nodes && plan.mapping.isReadInOnePiece(load.request.table) {
+            let table = load.request.table
+            let heaps = try capture { () throws(CaptureError) in try TableHeap.all(of: table, inOnePiece: true, source)
+            }
+            // What was counted of it cannot be told from what is still to be counted.
+            if !load.remaining(of: heaps, rows: 1).isEmpty { fault = "equal rows of \(table) are counted in one piece" }
+        }
+        guard let fault else { return loads }
+        report(.warning("the first read cannot go on where it was and begins again: \(fault)"))
+        return []
     }
 
     /// The slot has to go on exactly where the graph stands.
@@ -123,50 +155,107 @@ final class PipelineAttempt: Sendable {
         }
     }
 
-    // MARK: Snapshot
+    // MARK: First read
 
-    private func loadSnapshot(_ start: Start) async throws(PipelineError) -> Checkpoint {
+    /// Reads everything, or what is left of that. "First read" in docs/ARCHITECTURE.md says why the graph is right then.
+    private func readEverything(_ start: Start) async throws(PipelineError) -> Checkpoint {
         let mapping = start.plan.mapping
-        let snapshot = try await DedicatedThread.run(name: "snapshot-begin") { [self] () throws(PipelineError) in
-            try beginSnapshot(start)
+        var snapshot: HeldSnapshot?
+        var checkpoint = start.checkpoint ?? Checkpoint(phase: .snapshot, lsn: .zero)
+        var loads = start.begun
+        if loads.isEmpty {
+            (snapshot, checkpoint, loads) = try await DedicatedThread.run(name: "snapshot-begin") {
+                [self] () throws(PipelineError) in try beginSnapshot(start)
+            }
         }
-        let began = MonotonicTime.now
-        report(.snapshotStarted(tables: mapping.tables.count, rows: start.rows, at: snapshot.checkpoint.lsn))
-        let progress = SnapshotProgress(total: start.rows, report: report)
-        var checkpoint = try await SnapshotLoad(
-            settings: settings, mapping: mapping, owner: owner, snapshot: snapshot.name,
-            checkpoint: snapshot.checkpoint, progress: progress, stop: stop, abandon: abandon
-        ).run()
-        let loaded = checkpoint
-        checkpoint = try await DedicatedThread.run(name: "snapshot-end") { [self] () throws(PipelineError) in
-            var done = loaded
-            done.phase = .streaming
-            let finished = done
-            try withWriter { writer throws(ApplyError) in try writer.write(finished, expecting: loaded) }
-            progressed.store(true, ordering: .releasing)
-            return done
-        }
+        let ledger = LoadLedger(loads)
+        let began = (at: MonotonicTime.now, share: LoadProgress.share(loads))
         report(
-            .snapshotFinished(rows: checkpoint.changes, seconds: (MonotonicTime.now - began) / .seconds(1)))
+            .snapshotStarted(tables: mapping.tables.count, rows: start.rows, at: checkpoint.lsn, done: began.share))
+        // A large transaction that was being applied goes on before anything else is written.
+        if checkpoint.partial != nil { checkpoint = try await settle(start.plan, ledger, from: checkpoint) }
+        for pass in [TableLoad.Pass.nodes, .relationships] where ledger.loads.contains(where: { $0.pass == pass }) {
+            let before = checkpoint
+            let held: HeldSnapshot
+            if let snapshot {
+                held = snapshot
+            } else {
+                held = try await DedicatedThread.run(name: "snapshot-begin") { [self] () throws(PipelineError) in
+                    try currentSnapshot(mapping, ledger, before)
+                }
+            }
+            snapshot = held
+            checkpoint = try await SnapshotLoad(
+                settings: settings, limits: limits, mapping: mapping, owner: owner, snapshot: held.name,
+                checkpoint: before, heaps: held.heaps, ledger: ledger,
+                progressed: { [report] table in
+                    report(
+                        .loadProgress(LoadProgress(ledger.loads, table: table.description, began: began)))
+                }, stop: stop, abandon: abandon
+            ).run(pass)
+            progressed.store(true, ordering: .releasing)
+            if ledger.until > checkpoint.lsn {
+                // It would keep PostgreSQL from clearing away what is older.
+                snapshot = nil
+                checkpoint = try await settle(start.plan, ledger, from: checkpoint)
+            }
+            ledger.endPass(pass, mapping)
+            try await write(checkpoint, LoadStore.putting(ledger.loads, pipeline: settings.name))
+        }
+        var finished = checkpoint
+        finished.phase = .streaming
+        try await write(finished, LoadStore.clearing(pipeline: settings.name), expecting: checkpoint)
         withExtendedLifetime(snapshot) {}
-        return checkpoint
+        report(
+            .snapshotFinished(
+                rows: finished.changes, seconds: (MonotonicTime.now - began.at) / .seconds(1)))
+        return finished
     }
 
-    /// The exported snapshot lives as long as the connection that made it.
+    private func write(
+        _ checkpoint: Checkpoint, _ statement: (cypher: String, parameters: [String: BoltValue]),
+        expecting expected: Checkpoint? = nil
+    ) async throws(PipelineError) {
+        try await DedicatedThread.run(name: "snapshot-end") { [self] () throws(PipelineError) in
+            try withWriter { writer throws(ApplyError) in
+                try writer.write(checkpoint, and: [statement], expecting: expected ?? checkpoint)
+            }
+        }
+    }
+
+    /// Follows the stream until nothing in the graph is newer than what it brings.
+    private func settle(
+        _ plan: Plan, _ ledger: LoadLedger, from checkpoint: Checkpoint
+    ) async throws(PipelineError) -> Checkpoint {
+        report(.catchingUp(from: checkpoint.lsn, to: ledger.until))
+        let reached = try await followStream(plan.mapping, nil, from: checkpoint, settling: ledger)
+        if stop.isStopped { throw PipelineError("stopped", "the first read goes on at the next start") }
+        return reached
+    }
+
+    /// A snapshot that others can take as long as the connection lives that exported it.
     private final class HeldSnapshot: Sendable {
         let name: String
-        let checkpoint: Checkpoint
+        let heaps: [QualifiedName: [TableHeap]]
         // Only kept alive, never called: which thread lets go of it does not matter.
-        nonisolated(unsafe) private let source: SnapshotSource
+        nonisolated(unsafe) private let reader: SnapshotCopy
 
-        init(_ source: SnapshotSource, _ checkpoint: Checkpoint) {
-            name = source.snapshotName
-            self.checkpoint = checkpoint
-            unsafe self.source = source
+        init(_ reader: SnapshotCopy, _ mapping: GraphMapping) throws(PipelineError) {
+            unsafe self.reader = reader
+            name = try capture { () throws(CaptureError) in try reader.export() }
+            var heaps: [QualifiedName: [TableHeap]] = [:]
+            for table in mapping.tables {
+                heaps[table] = try capture { () throws(CaptureError) in
+                    try reader.heaps(of: table, inOnePiece: mapping.isReadInOnePiece(table))
+                }
+            }
+            self.heaps = heaps
         }
     }
 
-    private func beginSnapshot(_ start: Start) throws(PipelineError) -> HeldSnapshot {
+    private func beginSnapshot(
+        _ start: Start
+    ) throws(PipelineError) -> (HeldSnapshot?, Checkpoint, [TableLoad]) {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
         return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
             try beginSnapshot(
@@ -176,28 +265,84 @@ final class PipelineAttempt: Sendable {
 
     private func beginSnapshot(
         _ start: Start, _ source: PostgresConnection, _ writer: GraphWriter
-    ) throws(PipelineError) -> HeldSnapshot {
+    ) throws(PipelineError) -> (HeldSnapshot?, Checkpoint, [TableLoad]) {
+        let mapping = start.plan.mapping
         // From here on the graph counts as unfinished, whatever happens to slot and data.
         var checkpoint = Checkpoint(phase: .snapshot, lsn: start.checkpoint?.lsn ?? .zero)
         checkpoint.systemIdentifier = start.systemIdentifier
-        try apply { () throws(ApplyError) in try writer.write(checkpoint, expecting: start.checkpoint) }
+        let unfinished = checkpoint
+        try apply { () throws(ApplyError) in
+            try writer.write(
+                unfinished, and: [LoadStore.clearing(pipeline: settings.name)], expecting: start.checkpoint)
+        }
         snapshotBegun.store(true, ordering: .releasing)
 
         try SourceSetup(settings: settings, plan: start.plan).dropSlot(source, report)
-        try GraphSetup(mapping: start.plan.mapping).wipe(writer, expecting: checkpoint)
-        let held = try capture { () throws(CaptureError) in
+        try GraphSetup(mapping: mapping).wipe(writer, expecting: unfinished)
+        let exported = try capture { () throws(CaptureError) in
             try SnapshotSource(settings.source, slot: settings.slot, stop: stop)
         }
-        let before = checkpoint
-        checkpoint.lsn = held.consistentPoint
-        try apply { () throws(ApplyError) in try writer.write(checkpoint, expecting: before) }
-        return HeldSnapshot(held, checkpoint)
+        let reader = try capture { () throws(CaptureError) in
+            try SnapshotCopy(settings.source, snapshot: exported.snapshotName, stop: stop)
+        }
+        try awaitVisibility(of: capture { () throws(CaptureError) in try reader.position() })
+        let held = try HeldSnapshot(reader, mapping)
+        let loads = mapping.tables.map { table in
+            var load = TableLoad(LoadRequest(table, reason: .firstRead))
+            load.begin(over: held.heaps[table] ?? [], mapping)
+            return load
+        }
+        checkpoint.lsn = exported.consistentPoint
+        let begun = checkpoint
+        try apply { () throws(ApplyError) in
+            try writer.write(
+                begun,
+                and: [
+                    RememberedTables(start.plan).writing(pipeline: settings.name),
+                    LoadStore.putting(loads, pipeline: settings.name),
+                ], expecting: unfinished)
+        }
+        return (held, begun, loads)
+    }
+
+    /// Waits until every new snapshot shows what this one does: a later one, by which the read may go on, must not be older.
+    /// The slot's own shows what is in the WAL; others see it once a synchronous standby has it, too.
+    private func awaitVisibility(of snapshot: SnapshotPosition) throws(PipelineError) {
+        let probe = try capture { () throws(CaptureError) in try SnapshotCopy(settings.source, stop: stop) }
+        let began = MonotonicTime.now
+        var hasTold = false
+        while true {
+            let current = try capture { () throws(CaptureError) in try probe.begin() }
+            if current.shows(everythingOf: snapshot) { return }
+            if !hasTold, MonotonicTime.now - began > .seconds(5) {
+                report(.warning("the first read waits for transactions that are in the WAL and not yet visible"))
+                hasTold = true
+            }
+            guard stop.sleep(for: .milliseconds(10)) else { throw PipelineError("stopped") }
+        }
+    }
+
+    /// What is left is read at a snapshot of now. The graph is ahead of the stream then, until that has passed it.
+    private func currentSnapshot(
+        _ mapping: GraphMapping, _ ledger: LoadLedger, _ checkpoint: Checkpoint
+    ) throws(PipelineError) -> HeldSnapshot {
+        let reader = try capture { () throws(CaptureError) in try SnapshotCopy(settings.source, stop: stop) }
+        let position = try capture { () throws(CaptureError) in try reader.begin() }
+        // The graph says so before it is.
+        ledger.raise(until: position.lsn)
+        try withWriter { writer throws(ApplyError) in
+            try writer.write(
+                checkpoint, and: [LoadStore.putting(ledger.loads, pipeline: settings.name)], expecting: checkpoint)
+        }
+        return try HeldSnapshot(reader, mapping)
     }
 
     // MARK: Stream
 
+    /// - Parameter ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
     private func followStream(
-        _ mapping: GraphMapping, _ schema: SchemaKeeper, from checkpoint: Checkpoint
+        _ mapping: GraphMapping, _ schema: SchemaKeeper?, from checkpoint: Checkpoint,
+        settling ledger: LoadLedger? = nil
     ) async throws(PipelineError) -> Checkpoint {
         let queue = BatchQueue(capacity: 1)
         let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
@@ -214,10 +359,12 @@ final class PipelineAttempt: Sendable {
                                 from: checkpoint.lsn, binary: binary, twoPhase: settings.decodesPrepared,
                                 spool: settings.spoolFolder, stop: streamStop)
                         }
-                        report(.streaming(from: checkpoint.lsn, binary: binary))
+                        if ledger == nil { report(.streaming(from: checkpoint.lsn, binary: binary)) }
+                        let tables = Set(mapping.tables.filter { !mapping.isReadInOnePiece($0) })
+                        let settling = ledger.map { Settling(tables, $0, settings, stop: streamStop) }
                         var pump = StreamPump(
                             stream: stream, mapping: mapping, queue: queue, progress: progress, limits: limits,
-                            stop: streamStop,
+                            stop: streamStop, settling: settling,
                             tableSize: { [self] table throws(PipelineError) in try size(of: table, mapping) },
                             report: report)
                         try pump.run()
@@ -245,7 +392,7 @@ final class PipelineAttempt: Sendable {
                 }
             }
             group.addTask {
-                await DedicatedThread.run(name: "indexes") { schema.watch(until: streamStop) }
+                await DedicatedThread.run(name: "indexes") { schema?.watch(until: streamStop) }
                 return .success(())
             }
             group.addTask { [self] in

@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-internal import Bolt
+package import Bolt
 internal import PostgreSQL
 
 extension BoltValue {
@@ -9,7 +9,7 @@ extension BoltValue {
     ///
     /// The way back from ``ValueConversion``. It need not succeed for every value: the literal may not be one of the
     /// column's type, for a node that no row made.
-    var sqlLiteral: String? { sqlText.map(QualifiedName.literal) }
+    package var sqlLiteral: String? { sqlText.map(QualifiedName.literal) }
 
     /// For findings.
     var printed: String {

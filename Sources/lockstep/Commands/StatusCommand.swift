@@ -39,7 +39,10 @@ enum StatusCommand: Command {
         if let checkpoint = status.checkpoint {
             rows += [
                 ("checkpoint", "\(checkpoint.lsn)"),
-                ("lag", "\(bytes(Int64(clamping: status.lagBytes))), \(RunDisplay.fixed(status.lagSeconds, 3)) s"),
+                (
+                    "lag",
+                    "\(RunDisplay.bytes(Int64(clamping: status.lagBytes))), \(RunDisplay.fixed(status.lagSeconds, 3)) s"
+                ),
                 ("applied", "\(checkpoint.changes) rows in \(checkpoint.transactions) transactions"),
             ]
         }
@@ -50,13 +53,20 @@ enum StatusCommand: Command {
                     "transaction at \(partial.commitLSN): \(partial.pass.rawValue), \(partial.changes) changes done"
                 ))
         }
+        for load in status.loads {
+            let state =
+                load.pass.map {
+                    "\($0.rawValue), \(Int(load.share * 100)) %, \(load.rows) rows, \(RunDisplay.bytes(load.bytes))"
+                } ?? "waiting"
+            rows.append(("loading", "\(load.request.table) (\(load.request.reason.rawValue)): \(state)"))
+        }
         if let waiting = status.waitingReferences {
             rows.append(("waiting", "\(waiting) references to rows that are not there"))
         }
         if let rate = status.changesPerSecond { rows.append(("rate", "\(RunDisplay.fixed(rate, 0)) rows/s")) }
         if let confirmed = status.confirmedLSN {
             rows.append(("slot", "\(settings.slot), confirmed \(confirmed), \(status.walStatus ?? "?")"))
-            rows.append(("retained WAL", bytes(status.retainedWALBytes)))
+            rows.append(("retained WAL", RunDisplay.bytes(status.retainedWALBytes)))
         } else {
             rows.append(("slot", "\(settings.slot) does not exist"))
         }
@@ -88,6 +98,7 @@ enum StatusCommand: Command {
                     ])
                 } ?? .null
             ),
+            ("loads", .array(status.loads.map(json))),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
             ("waitingReferences", status.waitingReferences.map { .number(Int($0)) } ?? .null),
             ("schemaChanges", .array(status.schemaChanges.map(json))),
@@ -97,6 +108,14 @@ enum StatusCommand: Command {
         ]).text()
     }
 
+    private static func json(_ load: TableLoad) -> JSONText {
+        .object([
+            ("table", .string(load.request.table.description)), ("reason", .string(load.request.reason.rawValue)),
+            ("pass", load.pass.map { .string($0.rawValue) } ?? .null), ("share", .decimal(load.share)),
+            ("rows", .number(Int(load.rows))), ("bytes", .number(Int(load.bytes))),
+        ])
+    }
+
     private static func json(_ change: SchemaChangeRecord) -> JSONText {
         .object([
             ("kind", .string(change.kind)), ("policy", .string(change.policy)), ("table", .string(change.table)),
@@ -104,14 +123,5 @@ enum StatusCommand: Command {
             ("advice", change.advice.map { .string($0) } ?? .null),
             ("lsn", change.lsn.map { .string($0.description) } ?? .null), ("at", .string(change.at)),
         ])
-    }
-
-    private static func bytes(_ count: Int64) -> String {
-        var value = Double(count)
-        for unit in ["bytes", "kB", "MB", "GB"] {
-            if value < 1024 || unit == "GB" { return "\(RunDisplay.fixed(value, unit == "bytes" ? 0 : 1)) \(unit)" }
-            value /= 1024
-        }
-        return ""
     }
 }

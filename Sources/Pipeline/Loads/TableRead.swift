@@ -1,0 +1,61 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Capture
+internal import Mapping
+internal import PostgreSQL
+
+/// What a pass reads of a table.
+struct TableRead: Sendable {
+    let table: QualifiedName
+    private(set) var relation: Relation
+    private(set) var columns: [SnapshotCopy.Column] = []
+    /// Read in place of the table: where its equal rows are counted, they have to come in one piece.
+    private(set) var distinct: DistinctRows?
+    /// SQL for the rows that count; nil for all.
+    private(set) var condition: String?
+    /// A node table's rows were counted when its nodes were read.
+    private(set) var isSecondRead = false
+
+    /// - Returns: Nil where the pass has nothing to do with the table.
+    init?(_ table: QualifiedName, _ part: TableProgram.Part, _ mapping: GraphMapping) {
+        if let node = mapping.nodes.first(where: { $0.table == table }) {
+            if part == .nodes {
+                self.init(table, node.nodeColumns)
+            } else {
+                guard !node.references.isEmpty else { return nil }
+                self.init(table, node.key + node.references.flatMap(\.target.key))
+                isSecondRead = true
+            }
+            distinct = node.distinct
+        } else if part == .relationships, let join = mapping.joins.first(where: { $0.table == table }) {
+            self.init(table, join.relationshipColumns)
+        } else {
+            return nil
+        }
+        condition = mapping.conditions[table]?.sql
+    }
+
+    init(_ table: QualifiedName, _ properties: [PropertyMapping]) {
+        self.table = table
+        relation = Relation(oid: 0, name: table, replicaIdentity: .default, columns: [])
+        for property in properties {
+            let asText = !property.conversion.isBinaryExact
+            if let index = columns.firstIndex(where: { $0.name == property.column }) {
+                // A column that is read twice goes the way that suits both.
+                if asText { columns[index].asText = true }
+                continue
+            }
+            columns.append(SnapshotCopy.Column(name: property.column, asText: asText))
+            relation.columns.append(Relation.Column(name: property.column, type: 0))
+        }
+    }
+}
+
+extension GraphMapping {
+    /// Whether a table's rows have to be read by one query, at the slot's own snapshot: where equal rows are counted, a row
+    /// says nothing by itself.
+    func isReadInOnePiece(_ table: QualifiedName) -> Bool {
+        nodes.contains { $0.table == table && $0.distinct != nil }
+    }
+}

@@ -1,0 +1,149 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Capture
+internal import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// Following the stream while the graph is ahead of it; see ``Settling``.
+extension StreamPump {
+    /// The stream has come to where nothing in the graph is newer than what it brings.
+    var isSettled: Bool {
+        guard let settling else { return false }
+        return unfinished == nil && position >= settling.ledger.until
+    }
+
+    /// Waits until everybody sees what was received: whoever reads after this transaction's checkpoint must not read what was
+    /// before it.
+    mutating func awaitVisibility() throws(PipelineError) {
+        guard let settling else { return }
+        while try settling.snapshot() == nil { try rest() }
+    }
+
+    private mutating func rest() throws(PipelineError) {
+        if stop.isStopped { throw PipelineError("stopped") }
+        try confirm()
+        _ = stop.sleep(for: .milliseconds(2))
+    }
+
+    // MARK: Values that were left out
+
+    /// Puts in what the stream left out of updates in `range`, as it is at the source by now.
+    ///
+    /// The stream does not carry a TOASTed value that an update left as it was. Where the graph is complete it has that
+    /// value; here it may lack the row, or have another one at its place. What the source has may be newer than the update:
+    /// then the stream brings it, too. The row may be gone: then the stream says so.
+    ///
+    /// - Returns: What the batch has to say of it.
+    mutating func lookUpUnchanged(_ range: Range<Int>) throws(PipelineError) -> [EncodedStatement] {
+        guard let settling else { return [] }
+        var hasLookedUp = false
+        for (index, announced) in buffer.relations.enumerated() {
+            let relation: Relation
+            var retyped: Set<String> = []
+            switch mapping.standing(of: announced) {
+            case .gone: continue
+            case .expected: relation = announced
+            case .other(let now, let others): (relation, retyped) = (now, others)
+            }
+            guard settling.tables.contains(relation.name) else { continue }
+            if try lookUp(relation, UInt32(index), without: retyped, range) { hasLookedUp = true }
+        }
+        return hasLookedUp ? [settling.statement] : []
+    }
+
+    private mutating func lookUp(
+        _ relation: Relation, _ index: UInt32, without retyped: Set<String>, _ range: Range<Int>
+    ) throws(PipelineError) -> Bool {
+        guard
+            let key = mapping.nodes.first(where: { $0.table == relation.name })?.key
+                ?? mapping.joins.first(where: { $0.table == relation.name })?.key,
+            let columns = mapping.columns[relation.name]?.filter({ !retyped.contains($0.column) })
+        else { return false }
+        func place(_ name: String) -> Int? { relation.columns.firstIndex { $0.name == name } }
+        let wanted = Set(columns.compactMap { place($0.column) })
+        let keyColumns = key.compactMap { place($0.column) }
+        guard keyColumns.count == key.count else { return false }
+        let lookup = SourceLookup(read: TableRead(relation.name, key + columns), key: key)
+        let changes = try lacking(wanted, keyColumns, index, lookup, range)
+        guard !changes.isEmpty else { return false }
+        guard lookup.isExact else {
+            throw PipelineError(
+                "a value cannot be looked up",
+                "table \(relation.name): an update left a long value out, and the row "
+                    + "cannot be found by the key that the mapping makes of it",
+                remedy: "`lockstep run --resnapshot` reads everything again; not interrupted, it needs no such value.")
+        }
+        let found = ChangeBuffer()
+        let rows = try rows(of: Set(changes.map(\.key)), lookup, found)
+        for (position, key) in changes {
+            guard let row = rows[key] else { continue }
+            let start = Int(buffer.changes[position].newStart)
+            for column in wanted where buffer.fields[start + column].kind == .unchanged {
+                let name = relation.columns[column].name
+                guard let source = lookup.read.relation.columns.firstIndex(where: { $0.name == name }) else { continue }
+                buffer.fields[start + column] = buffer.copy(found.fields[Int(row) + source], of: found)
+            }
+        }
+        return true
+    }
+
+    /// The updates that left out some of the wanted columns, with their rows' keys.
+    private mutating func lacking(
+        _ wanted: Set<Int>, _ keyColumns: [Int], _ relation: UInt32, _ lookup: SourceLookup, _ range: Range<Int>
+    ) throws(PipelineError) -> [(change: Int, key: String)] {
+        // Once no row is missing, only those that come to another place have values that are not there.
+        let isComplete = settling.map { position >= $0.complete } ?? true
+        var changes: [(change: Int, key: String)] = []
+        for position in range {
+            let change = buffer.changes[position]
+            // A full old tuple has what was left out.
+            guard change.kind == .update, change.relation == relation, change.old != .full,
+                !isComplete || change.old != .none
+            else { continue }
+            let start = Int(change.newStart)
+            guard wanted.contains(where: { buffer.fields[start + $0].kind == .unchanged }) else { continue }
+            // The key columns that were left out stand in the old tuple.
+            if change.old != .none {
+                for column in keyColumns where buffer.fields[start + column].kind == .unchanged {
+                    buffer.fields[start + column] = buffer.fields[Int(change.oldStart) + column]
+                }
+            }
+            if let key = lookup.text(of: change.newStart, keyColumns, in: buffer) { changes.append((position, key)) }
+        }
+        return changes
+    }
+
+    private mutating func rows(
+        of keys: Set<String>, _ lookup: SourceLookup, _ found: ChangeBuffer
+    ) throws(PipelineError) -> [String: UInt32] {
+        guard let settling else { return [:] }
+        while true {
+            if let snapshot = try settling.snapshot() {
+                settling.ledger.raise(until: snapshot.lsn)
+                let reader = try settling.reader()
+                do throws(CaptureError) {
+                    let rows = try lookup.rows(keys, into: found, reader)
+                    try reader.end()
+                    return rows
+                } catch {
+                    // Somebody has locked the table.
+                    guard error.postgres?.sqlState == "55P03" else { throw PipelineError(error) }
+                }
+            }
+            try rest()
+        }
+    }
+}
+
+extension ChangeBuffer {
+    /// Takes a value of another buffer over.
+    fileprivate func copy(_ field: Field, of other: ChangeBuffer) -> Field {
+        guard field.kind == .text || field.kind == .binary else { return field }
+        let start = Int(field.offset)
+        let copy = Field(offset: UInt32(bytes.count), length: field.length, kind: field.kind)
+        bytes.append(contentsOf: other.bytes[start..<start + Int(field.length)])
+        return copy
+    }
+}
