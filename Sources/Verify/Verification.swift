@@ -51,10 +51,14 @@ public struct Verification: Sendable {
     public var source: PostgresConfiguration
     public var graph: BoltConfiguration
     public var limits: Limits
+    /// What they make is compared; nil for all.
+    public var tables: Set<QualifiedName>?
 
     public init(
-        mapping: GraphMapping, source: PostgresConfiguration, graph: BoltConfiguration, limits: Limits = Limits()
+        mapping: GraphMapping, source: PostgresConfiguration, graph: BoltConfiguration, limits: Limits = Limits(),
+        tables: Set<QualifiedName>? = nil
     ) {
+        self.tables = tables
         self.mapping = mapping
         self.source = source
         self.graph = graph
@@ -76,7 +80,7 @@ public struct Verification: Sendable {
         let graph = try GraphReader(graph, stop: stop)
         defer { graph.close() }
 
-        let comparisons = Comparison.all(of: mapping)
+        let comparisons = Comparison.all(of: mapping).filter { tables?.contains($0.table) ?? true }
         var report = Report(findingsMax: limits.findings)
         for (index, comparison) in comparisons.enumerated() {
             var run = ComparisonRun(

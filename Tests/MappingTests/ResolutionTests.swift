@@ -32,6 +32,37 @@ struct ResolutionTests {
         faults(head + tables, against: catalog).filter { !$0.contains(": note: ") && !$0.hasPrefix("note: ") }
     }
 
+    @Test func `a partition has to carry what its table's replica identity promises`() throws {
+        func errors(_ identity: Catalog.ReplicaIdentity, _ partitions: Catalog.Partition...) throws -> [String] {
+            var table = Catalog.Table.of("public.t", "id int4, a text", key: ["id"], identity: identity)
+            table.isPartitioned = true
+            table.partitions = partitions
+            let file = try parsed(head + "  public.t: {label: T, key: {id: id}, properties: {a: a}}\n")
+            return file.examine(against: .of(table)).faults.map(\.description)
+        }
+        func leaf(
+            _ name: String, _ identity: Catalog.ReplicaIdentity = .default, _ key: [String] = ["id"],
+            isForeign: Bool = false
+        ) -> Catalog.Partition {
+            Catalog.Partition(
+                name: QualifiedName(schema: "public", name: name), replicaIdentity: identity, identityKey: key,
+                isForeign: isForeign)
+        }
+        #expect(try errors(.default, leaf("p1"), leaf("p2", .full, []), leaf("p3", .index, ["a", "id"])) == [])
+        #expect(try errors(.full, leaf("p1", .full, []), leaf("p2", .full, [])) == [])
+        let silent = try errors(.default, leaf("p1", .nothing, []), leaf("p2", .index, ["a"]), leaf("p3"))
+        #expect(silent.count == 1)
+        #expect(
+            silent.first?.contains(
+                "in public.p1 (and 1 more), a partition of public.t, do not say which row they mean") == true,
+            "\(silent)")
+        #expect(silent.first?.contains("ALTER TABLE public.p2 REPLICA IDENTITY DEFAULT;") == true, "\(silent)")
+        let partly = try errors(.full, leaf("p1", .full, []), leaf("p2"))
+        #expect(partly.first?.contains("ALTER TABLE public.p2 REPLICA IDENTITY FULL;") == true, "\(partly)")
+        let foreign = try errors(.default, leaf("p1", isForeign: true))
+        #expect(foreign.first?.contains("is a partition of public.t and a foreign table") == true, "\(foreign)")
+    }
+
     @Test func `a right file gives the mapping`() throws {
         let file = try parsed(
             head + Self.customers + Self.products + """

@@ -52,6 +52,7 @@ struct CatalogReaderTests {
         CREATE TABLE public.parted_north PARTITION OF parted FOR VALUES IN ('north') PARTITION BY RANGE (id);
         CREATE TABLE public.parted_north_1 PARTITION OF parted_north FOR VALUES FROM (0) TO (10);
         CREATE TABLE public.parted_south PARTITION OF parted FOR VALUES IN ('south');
+        ALTER TABLE public.parted_south REPLICA IDENTITY NOTHING;
         CREATE TABLE public.to_parted (
             id int PRIMARY KEY, parted int, region text, FOREIGN KEY (parted, region) REFERENCES parted);
         CREATE TABLE public.to_leaf (
@@ -123,6 +124,10 @@ struct CatalogReaderTests {
         #expect(kinds.column("label")?.typeModifier == 44)
         #expect(kinds.column("id")?.typeModifier == -1)
         #expect(try table("child", in: catalog).columns.map(\.name) == ["id", "v", "extra"])
+        let leaves = try table("parted", in: catalog).partitions
+        #expect(leaves.map(\.name.name) == ["parted_north_1", "parted_south"])
+        #expect(leaves.map(\.replicaIdentity) == [.default, .nothing])
+        #expect(leaves.map(\.identityKey) == [["id", "region"], []])
         // Partitions are no children.
         #expect(catalog.tables.filter(\.hasChildren).map(\.name.name) == ["mother"])
         #expect(try table("to_parted", in: catalog).estimatedRows == 1000)

@@ -19,6 +19,20 @@ public struct SchemaChange: Sendable, Equatable {
     /// Statements that delete some of what goes and return how many, to be repeated until that is none.
     public var sweeps: [String] = []
 
+    public init(
+        kind: SchemaChangeKind, policy: SchemaChangePolicy, table: QualifiedName, what: String, action: String,
+        advice: String? = nil, needsReading: Bool = false, sweeps: [String] = []
+    ) {
+        self.kind = kind
+        self.policy = policy
+        self.table = table
+        self.what = what
+        self.action = action
+        self.advice = advice
+        self.needsReading = needsReading
+        self.sweeps = sweeps
+    }
+
     /// The same for the same change, whenever it is seen.
     public var id: String { "\(kind.rawValue) \(table): \(what)" }
 

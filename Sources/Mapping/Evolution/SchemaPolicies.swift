@@ -2,7 +2,8 @@
 
 /// What can happen to a mapped table while a pipeline lives. Raw values are the keys of `schemaChanges` in the mapping file.
 public enum SchemaChangeKind: String, Sendable, CaseIterable {
-    case columnAdded, columnDropped, columnRenamed, columnRetyped, tableRenamed, tableDropped
+    case columnAdded, columnDropped, columnRenamed, columnRetyped, tableRenamed, tableDropped,
+        partitionsChanged
 }
 
 /// What a pipeline does about it.
@@ -31,7 +32,7 @@ public struct SchemaPolicies: Sendable, Equatable {
     static func standard(_ kind: SchemaChangeKind) -> SchemaChangePolicy {
         switch kind {
         case .columnAdded: .ignore
-        case .columnRenamed, .columnRetyped, .tableRenamed: .apply
+        case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged: .apply
         case .columnDropped, .tableDropped: .pause
         }
     }

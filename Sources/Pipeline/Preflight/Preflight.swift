@@ -140,7 +140,7 @@ public struct Preflight {
     // MARK: Judging
 
     private mutating func judge() {
-        if let mapping = plan?.mapping { note(TableFindings.textOnly(mapping)) }
+        if let plan { note(TableFindings.textOnly(plan.mapping) + TableFindings.partitioned(plan)) }
         if let facts = sourceFacts, let settings = reading.source {
             let state = graphFacts?.state ?? .unknown
             note(ServerFindings.findings(facts, slot: settings.slot))

@@ -12,6 +12,23 @@ struct CatalogWatch {
 
     let settings: PipelineSettings
     let file: MappingFile
+    let partitions: PartitionWatch
+    private let mapped: Set<QualifiedName>
+    /// Tables that the mapping was made for as they are.
+    private let uneven: Set<QualifiedName>
+    private let report: @Sendable (PipelineEvent) -> Void
+
+    /// - Parameter plan: What the attempt goes by.
+    init(
+        settings: PipelineSettings, file: MappingFile, plan: Plan, report: @escaping @Sendable (PipelineEvent) -> Void
+    ) {
+        self.settings = settings
+        self.file = file
+        partitions = PartitionWatch(settings: settings, plan: plan)
+        mapped = Set(plan.mapping.tables)
+        uneven = Set(plan.catalog.tables.filter(\.hasUnevenPartitions).map(\.name))
+        self.report = report
+    }
 
     /// Numbers that differ when a table, a column, a constraint or an index has: every change writes another row version.
     private static let signatureSQL =
@@ -26,23 +43,54 @@ struct CatalogWatch {
     func run(until stop: StopSignal) throws(PipelineError) {
         var seen: String?
         var connection: PostgresConnection?
+        var complained: String?
         while stop.sleep(for: Self.interval) {
-            do throws(PostgresError) {
-                if connection == nil { connection = try PostgresConnection(settings.source, stop: stop) }
+            var verdict: PipelineError?
+            do throws(PipelineError) {
+                if connection == nil { connection = try connect(stop) }
                 guard let source = connection else { continue }
-                let signature = try source.query(Self.signatureSQL).first?[0]
+                let signature = try postgres { () throws(PostgresError) in try source.query(Self.signatureSQL).first?[0]
+                }
                 guard signature != seen else { continue }
-                seen = signature
-                let catalog = try CatalogReader.read(source)
-                guard hasChanged(catalog) else { continue }
+                let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
+                if hasChanged(catalog) {
+                    verdict = PipelineError("a table has changed", disposition: .schemaChanged)
+                } else if let changes = try partitions.look(source, stop: stop) {
+                    seen = signature
+                    verdict = judge(changes)
+                }
             } catch {
-                // Whether PostgreSQL is away is for the stream to say.
+                // Whether a server is away is for the stream to say.
                 connection = nil
                 seen = nil
-                continue
+                if error.disposition == .stop, !stop.isStopped, complained != error.description {
+                    complained = error.description
+                    report(.warning("the catalog could not be looked at: \(error)"))
+                }
             }
-            throw PipelineError("a table has changed", disposition: .schemaChanged)
+            if let verdict { throw verdict }
         }
+    }
+
+    /// Policies that hide rows are to be errors, not fewer rows.
+    private func connect(_ stop: StopSignal) throws(PipelineError) -> PostgresConnection {
+        try postgres { () throws(PostgresError) in
+            let connection = try PostgresConnection(settings.source, stop: stop)
+            try connection.execute("SET row_security = off; SET statement_timeout = 0")
+            return connection
+        }
+    }
+
+    /// What has become of partitions without the stream: reported, and the end where the graph is not to stay wrong.
+    private func judge(_ changes: [SchemaChange]) -> PipelineError? {
+        for change in changes where !change.needsReading { report(.schema(change.description)) }
+        let reading = changes.filter(\.needsReading)
+        guard !reading.isEmpty else { return nil }
+        return PipelineError(
+            "partitions have changed without a word in the stream",
+            reading.map { "\n  \($0.table): \($0.what): \($0.action)" }.joined(),
+            remedy: "`lockstep run --resnapshot` reads everything again and makes the graph right. With schemaChanges: "
+                + "{partitionsChanged: ignore} in the mapping the rows stay in the graph as they are.")
     }
 
     private func hasChanged(_ catalog: Catalog) -> Bool {
@@ -55,6 +103,10 @@ struct CatalogWatch {
             return false
         }
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+        // What a partition's own settings leave out of the stream is for the resolver to say.
         return !evolution.changes.isEmpty
+            || catalog.tables.contains {
+                mapped.contains($0.name) && $0.hasUnevenPartitions && !uneven.contains($0.name)
+            }
     }
 }

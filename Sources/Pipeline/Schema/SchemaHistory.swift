@@ -43,15 +43,29 @@ enum SchemaHistory {
     static func write(
         _ changes: [SchemaChange], _ writer: GraphWriter, pipeline: String, expecting checkpoint: Checkpoint?
     ) throws(ApplyError) {
-        let rows = changes.map { change in
-            BoltValue.list([
-                .string(pipeline), .string(change.id), .string(change.kind.rawValue), .string(change.policy.rawValue),
-                .string(change.table.description), .string(change.what), .string(change.action),
-                change.advice.map { .string($0) } ?? .null, checkpoint.map { .string($0.lsn.description) } ?? .null,
-            ])
-        }
+        let rows = changes.map { row($0, pipeline, checkpoint?.lsn) }
         try writer.transaction(writeText, ["rows": .list(rows)], expecting: checkpoint)
         try writer.transaction(pruneText, ["pipeline": .string(pipeline)], expecting: checkpoint)
+    }
+
+    private static let renewText = """
+        UNWIND $rows AS r MATCH (h:LockstepSchemaChange {pipeline: r[0], id: r[1]}) DELETE h
+        """
+
+    /// Outside of the pipeline's own graph transactions: what somebody looking on has found. What is there already is
+    /// renewed.
+    static func note(_ changes: [SchemaChange], _ graph: BoltChannel, pipeline: String) throws(BoltError) {
+        let rows = BoltValue.list(changes.map { row($0, pipeline, nil) })
+        _ = try graph.query(renewText, ["rows": rows])
+        _ = try graph.query(writeText, ["rows": rows])
+    }
+
+    private static func row(_ change: SchemaChange, _ pipeline: String, _ lsn: LSN?) -> BoltValue {
+        .list([
+            .string(pipeline), .string(change.id), .string(change.kind.rawValue), .string(change.policy.rawValue),
+            .string(change.table.description), .string(change.what), .string(change.action),
+            change.advice.map { .string($0) } ?? .null, lsn.map { .string($0.description) } ?? .null,
+        ])
     }
 
     static func read(_ graph: BoltChannel, pipeline: String) throws(PipelineError) -> [SchemaChangeRecord] {

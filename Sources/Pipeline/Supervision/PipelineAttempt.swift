@@ -62,7 +62,7 @@ final class PipelineAttempt: Sendable {
         let schema = SchemaKeeper(
             settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
         try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
-        checkpoint = try await followStream(start.plan.mapping, schema, from: checkpoint)
+        checkpoint = try await followStream(start.plan, schema, from: checkpoint)
         report(.stopped(checkpoint))
     }
 
@@ -100,6 +100,7 @@ final class PipelineAttempt: Sendable {
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
         try SchemaFollowing(settings: settings, evolution: evolution, memory: memory)
             .carryOut(writer, expecting: checkpoint, isFirst: isFirst, report)
+        try PartitionWatch(settings: settings, plan: plan).begin(source, graph, all: isFirst)
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
@@ -228,7 +229,7 @@ final class PipelineAttempt: Sendable {
         _ plan: Plan, _ ledger: LoadLedger, from checkpoint: Checkpoint
     ) async throws(PipelineError) -> Checkpoint {
         report(.catchingUp(from: checkpoint.lsn, to: ledger.until))
-        let reached = try await followStream(plan.mapping, nil, from: checkpoint, settling: ledger)
+        let reached = try await followStream(plan, nil, from: checkpoint, settling: ledger)
         if stop.isStopped { throw PipelineError("stopped", "the first read goes on at the next start") }
         return reached
     }
@@ -341,9 +342,9 @@ final class PipelineAttempt: Sendable {
 
     /// - Parameter ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
     private func followStream(
-        _ mapping: GraphMapping, _ schema: SchemaKeeper?, from checkpoint: Checkpoint,
-        settling ledger: LoadLedger? = nil
+        _ plan: Plan, _ schema: SchemaKeeper?, from checkpoint: Checkpoint, settling ledger: LoadLedger? = nil
     ) async throws(PipelineError) -> Checkpoint {
+        let mapping = plan.mapping
         let queue = BatchQueue(capacity: 1)
         let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
         let streamStop = stop.child()
@@ -387,7 +388,8 @@ final class PipelineAttempt: Sendable {
             group.addTask { [self] in
                 await result { () async throws(PipelineError) in
                     try await DedicatedThread.run(name: "catalog") { [self] () throws(PipelineError) in
-                        try CatalogWatch(settings: settings, file: file).run(until: streamStop)
+                        try CatalogWatch(settings: settings, file: file, plan: plan, report: report).run(
+                            until: streamStop)
                     }
                 }
             }

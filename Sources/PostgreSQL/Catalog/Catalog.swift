@@ -28,6 +28,8 @@ extension Catalog {
         public var isPartitioned: Bool
         /// Ordinary tables may inherit from it: its name alone stands for their rows as well, `ONLY` for its own.
         public var hasChildren = false
+        /// Where its rows are, if it is partitioned: the leaves.
+        public var partitions: [Partition] = []
         /// Attributes in order; dropped ones are left out.
         public var columns: [Column]
         /// Column names in key order; nil where there is none.
@@ -61,6 +63,26 @@ extension Catalog {
         }
 
         public func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+    }
+
+    /// A partition that has rows itself, and settings of its own.
+    public struct Partition: Sendable, Equatable {
+        public var name: QualifiedName
+        public var replicaIdentity: ReplicaIdentity
+        /// The columns of the key that its replica identity names; of FULL and NOTHING none.
+        public var identityKey: [String]
+        /// A foreign table: its changes are in another server's WAL.
+        public var isForeign: Bool
+
+        public init(
+            name: QualifiedName, replicaIdentity: ReplicaIdentity = .default, identityKey: [String] = [],
+            isForeign: Bool = false
+        ) {
+            self.name = name
+            self.replicaIdentity = replicaIdentity
+            self.identityKey = identityKey
+            self.isForeign = isForeign
+        }
     }
 
     public struct Column: Sendable {

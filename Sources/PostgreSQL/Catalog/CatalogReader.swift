@@ -25,6 +25,7 @@ public enum CatalogReader {
     private static func readAll(_ connection: PostgresConnection) throws(PostgresError) -> Catalog {
         var reading = Reading(server: connection.server)
         try reading.tables(connection.query(tablesSQL))
+        if reading.tables.contains(where: \.isPartitioned) { try reading.partitions(connection.query(partitionsSQL)) }
         try reading.columns(connection.query(columnsSQL))
         try reading.keys(connection.query(keysSQL))
         try reading.foreignKeys(connection.query(foreignKeysSQL(connection.serverVersion)))
@@ -74,6 +75,24 @@ extension CatalogReader {
                     FROM pg_catalog.pg_partition_tree(t.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
                     WHERE p.isleaf) END AS rows
             FROM captured t
+            """
+
+    /// One row for each column of the key that a leaf's replica identity names; one without a column where there is none.
+    private static let partitionsSQL =
+        captured + """
+            SELECT t.oid, l.oid AS leaf, n.nspname, l.relname, l.relkind, l.relreplident, k.attname
+            FROM captured t CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.oid) p
+            JOIN pg_catalog.pg_class l ON l.oid = p.relid
+            JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace
+            LEFT JOIN LATERAL (
+                SELECT a.attname, u.place FROM pg_catalog.pg_index i
+                CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS u (attnum, place)
+                JOIN pg_catalog.pg_attribute a ON a.attrelid = l.oid AND a.attnum = u.attnum
+                WHERE i.indrelid = l.oid AND i.indisvalid AND i.indimmediate AND u.place <= i.indnkeyatts
+                    AND (l.relreplident = 'd' AND i.indisprimary OR l.relreplident = 'i' AND i.indisreplident)
+            ) AS k ON true
+            WHERE t.relkind = 'p' AND p.isleaf
+            ORDER BY t.oid, n.nspname, l.relname, l.oid, k.place
             """
 
     private static let columnsSQL =
@@ -220,6 +239,17 @@ extension CatalogReader {
             }
             tables.sort { $0.name < $1.name }
             for (place, table) in tables.enumerated() { places[table.oid] = place }
+        }
+
+        mutating func partitions(_ rows: [PostgresRow]) throws(PostgresError) {
+            for run in rows.runs(by: "leaf") {
+                guard let first = run.first, let place = try place(first) else { continue }
+                tables[place].partitions.append(
+                    Catalog.Partition(
+                        name: QualifiedName(schema: try text(first, "nspname"), name: try text(first, "relname")),
+                        replicaIdentity: Catalog.ReplicaIdentity(rawValue: try text(first, "relreplident")) ?? .nothing,
+                        identityKey: run.compactMap { $0["attname"] }, isForeign: first["relkind"] == "f"))
+            }
         }
 
         mutating func columns(_ rows: [PostgresRow]) throws(PostgresError) {

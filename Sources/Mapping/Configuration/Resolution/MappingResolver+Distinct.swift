@@ -25,6 +25,9 @@ extension MappingResolver {
                     ?? "ALTER TABLE \(table.name) REPLICA IDENTITY FULL;")
             return nil
         }
+        guard checkPartitions(of: table, carry: table.columns.map(\.name), at: node.keyPosition.position) else {
+            return nil
+        }
         let named = Set(
             node.properties.map(\.column.value) + node.references.flatMap { $0.end.columns.map(\.value) })
         let rows = DistinctRows(

@@ -196,7 +196,7 @@ extension MappingResolver {
                 table.identityRemedy(for: columns))
             return false
         }
-        return true
+        return checkPartitions(of: table, carry: columns, at: position)
     }
 
     mutating func checkExcluded(_ entry: TableEntry, _ table: Catalog.Table, mapped: [ColumnEntry]) {

@@ -29,6 +29,20 @@ enum TableFindings {
         return nil
     }
 
+    /// What the stream of a partitioned table lacks.
+    static func partitioned(_ plan: Plan) -> [PreflightFinding] {
+        let names = plan.mapping.tables.filter { plan.catalog.table($0)?.isPartitioned == true }.map(\.description)
+        guard !names.isEmpty else { return [] }
+        return [
+            PreflightFinding(
+                .note, .mapping,
+                "the stream of \(names.listed) does not say that a partition alone is emptied by TRUNCATE, attached with "
+                    + "rows, detached or dropped: `lockstep run` compares the table with the graph when it sees that, and "
+                    + (plan.file.schemaChanges[.partitionsChanged] == .ignore ? "goes on" : "stops if they differ"),
+                fix: "DELETE rows before, or INSERT them behind it; or schemaChanges: {partitionsChanged: ignore}")
+        ]
+    }
+
     /// Columns that force the whole stream into text.
     static func textOnly(_ mapping: GraphMapping) -> [PreflightFinding] {
         guard !mapping.isBinaryExact else { return [] }
