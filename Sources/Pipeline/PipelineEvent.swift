@@ -12,6 +12,8 @@ public enum PipelineEvent: Sendable {
     /// `done` is the share that earlier attempts have read.
     case snapshotStarted(tables: Int, rows: Int64, at: LSN, done: Double)
     case loadProgress(LoadProgress)
+    /// Tables were loaded while the stream went on.
+    case loaded(tables: [String], rows: Int64, seconds: Double)
     /// What was read last is ahead of the stream, which is followed to there.
     case catchingUp(from: LSN, to: LSN)
     case snapshotFinished(rows: Int64, seconds: Double)

@@ -8,12 +8,17 @@ struct Arguments {
 
     private var values: [String: String] = [:]
     private var flags: Set<String> = []
+    /// What stands alone and is no flag.
+    private(set) var operands: [String] = []
 
     /// - Parameters:
     ///   - options: Names that take a value: `--name VALUE` or `--name=VALUE`; `-c` and `-o` stand for `--config` and
     ///     `--output`.
     ///   - flags: Names that stand alone.
-    init(_ words: ArraySlice<String>, options: Set<String>, flags known: Set<String>) throws(UsageError) {
+    ///   - takesOperands: Words that are no names may come, too.
+    init(
+        _ words: ArraySlice<String>, options: Set<String>, flags known: Set<String>, takesOperands: Bool = false
+    ) throws(UsageError) {
         var rest = words
         while let word = rest.popFirst() {
             let (name, inline) = Self.split(word)
@@ -24,6 +29,8 @@ struct Arguments {
                 values[name] = value
             } else if known.contains(name), inline == nil {
                 flags.insert(name)
+            } else if takesOperands, !word.hasPrefix("-") {
+                operands.append(word)
             } else {
                 let takes = (options.union(known)).sorted().map { "--" + $0 }.joined(separator: ", ")
                 throw UsageError(message: "unknown argument \"\(word)\"; this command takes \(takes)")

@@ -18,8 +18,14 @@ protocol Command {
     /// Options that take a value, and flags that stand alone.
     static var options: Set<String> { get }
     static var flags: Set<String> { get }
+    /// Whether words that are neither may come.
+    static var takesOperands: Bool { get }
 
     static func run(_ arguments: Arguments) async throws -> ExitCode
+}
+
+extension Command {
+    static var takesOperands: Bool { false }
 }
 
 /// A mapping file and the settings in it, as nearly every command starts.

@@ -7,7 +7,7 @@ enum CommandLineTool {
     private static var commands: [any Command.Type] {
         [
             InitCommand.self, CheckCommand.self, PlanCommand.self, SetupCommand.self, RunCommand.self,
-            StatusCommand.self, WaitCommand.self, VerifyCommand.self, TeardownCommand.self,
+            StatusCommand.self, WaitCommand.self, VerifyCommand.self, ResyncCommand.self, TeardownCommand.self,
         ]
     }
 
@@ -34,7 +34,8 @@ enum CommandLineTool {
             return .success
         }
         do {
-            let arguments = try Arguments(words.dropFirst(), options: command.options, flags: command.flags)
+            let arguments = try Arguments(
+                words.dropFirst(), options: command.options, flags: command.flags, takesOperands: command.takesOperands)
             return try await command.run(arguments)
         } catch let error as Arguments.UsageError {
             Terminal.error("lockstep \(first): \(error.message)")

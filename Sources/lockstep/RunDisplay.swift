@@ -30,6 +30,9 @@ final class RunDisplay: Sendable {
                 let begun = done > 0 ? ", goes on at \(Int(done * 100)) %" : ""
                 line(&state, "snapshot", "tables=\(tables) rows~\(rows) lsn=\(lsn)" + begun)
             case .loadProgress(let progress): load(&state, progress)
+            case .loaded(let tables, let rows, let seconds):
+                let list = tables.joined(separator: ", ")
+                line(&state, "loaded", "\(list) rows=\(rows) seconds=\(Self.fixed(seconds, 1))")
             case .catchingUp(let lsn, let until): line(&state, "catching up", "from=\(lsn) to=\(until)")
             case .snapshotFinished(let rows, let seconds):
                 line(&state, "snapshot done", "rows=\(rows) seconds=\(Self.fixed(seconds, 1))")
@@ -66,7 +69,8 @@ final class RunDisplay: Sendable {
         let percent = Int(progress.share * 100)
         let left = progress.secondsLeft.map { "  \(Self.time($0)) left" } ?? ""
         let figures = "\(progress.rows) rows  \(Self.bytes(progress.bytes))\(left)  \(progress.table)"
-        guard isTerminal else { return Terminal.error("lockstep: snapshot: \(percent) %  " + figures) }
+        let what = progress.isBeside ? "loading" : "snapshot"
+        guard isTerminal else { return Terminal.error("lockstep: \(what): \(percent) %  " + figures) }
         let width = 24
         let filled = Int(progress.share * Double(width))
         moving(

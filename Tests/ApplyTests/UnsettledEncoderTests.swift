@@ -46,4 +46,13 @@ struct `Of a table that is not settled` {
         scene.update(0, 1, "a", .unchanged, .unchanged)
         #expect(try encoded() == ["upsert-note [[1,a]]"])
     }
+
+    @Test func `a relationship with a key of its own is looked for wherever it is`() throws {
+        scene.insert(Scene.payments, 1, 7, 8, 10, "a")
+        #expect(try encoded() == ["rehang [[1,1,7,8]]", "link [[1,7,8]]", "pay [[1,10,a]]"])
+        scene.insert(Scene.payments, 1, 7, nil, 10, "a")
+        #expect(try encoded() == ["unlink [[1]]"])
+        scene.update(Scene.payments, key: [1, nil, nil, nil, nil], 5, 7, 9, 10, "a")
+        #expect(try encoded() == ["unlink [[1]]", "rehang [[5,5,7,9]]", "link [[5,7,9]]", "pay [[5,10,a]]"])
+    }
 }

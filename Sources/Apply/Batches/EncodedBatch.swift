@@ -22,6 +22,15 @@ public final class EncodedStatement {
     }
 }
 
+extension EncodedStatement {
+    /// For few rows.
+    public convenience init(text: String, table: QualifiedName, rows values: [[BoltValue]]) {
+        self.init(text: text, table: table)
+        for row in values { rows.append(.list(row)) }
+        rowCount = values.count
+    }
+}
+
 // Written by the encoder before it is handed over, only read afterwards.
 extension EncodedStatement: @unchecked Sendable {}
 

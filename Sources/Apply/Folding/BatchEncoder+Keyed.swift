@@ -21,12 +21,14 @@ extension BatchEncoder {
         let program = programs[Int(entity.program)]
         let ends = program.ends
         if let end = ends.first(where: { fields[Int(entity.row) + $0.column].kind == .unchanged }) {
+            // It was asked for and there was no such row any more: the stream is going to say so.
+            if program.isUnsettled { return }
             throw ApplyError(
                 .protocolViolation, table: program.table,
                 "the end \"\(end.name)\" of a relationship is stored out of line and was not changed. "
                     + "ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it.")
         }
-        let hasStayed = entity.existed && Int(entity.origin) == place
+        let hasStayed = (entity.existed && Int(entity.origin) == place) || program.isUnsettled
         // What had this key before is another row, which goes or has another key now.
         if entity.existed, !hasStayed, !entity.isTakenAlong {
             writeKey(entity, into: writer.delete(Int(entity.program)))
@@ -37,7 +39,7 @@ extension BatchEncoder {
             if hasStayed, mayHaveChanged { writeKey(entity, into: writer.delete(Int(entity.program))) }
             return
         }
-        let origin = Int(entity.origin)
+        let origin = program.isUnsettled ? place : Int(entity.origin)
         if hasStayed ? mayHaveChanged : origin >= 0 && entities[origin].isTakenAlong {
             let move = writer.move(Int(entity.program))
             move.rows.appendListHeader(program.key.count * 2 + ends.count)

@@ -70,4 +70,25 @@ extension SnapshotCopy {
             return file == heap.fileNode
         }
     }
+
+    /// Sees that the WAL is written out to here, as a commit does: what reading alone writes to it (pages that are cleaned up)
+    /// may stay in memory for seconds, and the stream with it. Ends the transaction in hand.
+    public func flushLog() throws(CaptureError) {
+        try capturing { () throws(PostgresError) in
+            if connection.isInTransaction { try connection.execute("ROLLBACK") }
+            try connection.execute(
+                """
+                SET synchronous_commit = local;
+                SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+                    pg_catalog.pg_logical_emit_message(true, 'lockstep', '') END
+                """)
+        }
+    }
+
+    /// Whether commits wait for a standby before others see them.
+    public func waitsForStandbys() throws(CaptureError) -> Bool {
+        try capturing { () throws(PostgresError) in
+            try connection.query("SHOW synchronous_standby_names").first?[0] != ""
+        }
+    }
 }

@@ -9,7 +9,7 @@ public struct SnapshotPosition: Sendable, Equatable {
     /// No transaction from this one on is shown.
     var xmax: UInt64
     /// Earlier ones that had not ended for the snapshot.
-    var running: Set<UInt64>
+    public private(set) var running: Set<UInt64>
 
     /// - Parameter text: As `pg_snapshot` prints it: `xmin:xmax:xid,xid`.
     public init?(_ text: String, lsn: LSN) {

@@ -1,16 +1,16 @@
 // Part of Lockstep. See LICENSE.
 
-internal import PostgreSQL
+public import PostgreSQL
 
 /// A table's name as text: `public.orders`, `sales."Order Details"`.
-enum TableNameText: Equatable {
+public enum TableNameText: Equatable, Sendable {
     case name(QualifiedName)
     /// One identifier alone.
     case withoutSchema(String)
     case malformed
 
     /// Reads it by SQL's rules: what stands without quotes is folded to lower case.
-    init(_ text: String) {
+    public init(_ text: String) {
         var parts: [String] = []
         var rest = Substring(text)
         while true {
@@ -29,6 +29,15 @@ enum TableNameText: Equatable {
         case 1: self = .withoutSchema(parts[0])
         case 2: self = .name(QualifiedName(schema: parts[0], name: parts[1]))
         default: self = .malformed
+        }
+    }
+
+    /// Whether the text may stand for this table.
+    public func means(_ table: QualifiedName) -> Bool {
+        switch self {
+        case .name(let name): name == table
+        case .withoutSchema(let name): name == table.name
+        case .malformed: false
         }
     }
 

@@ -28,6 +28,13 @@ final class LoadLedger: Sendable {
         state.withLock { state in for index in state.loads.indices { change(&state.loads[index]) } }
     }
 
+    /// The pass that they are in, or done with.
+    var pass: TableLoad.Pass { state.withLock { $0.loads.compactMap(\.pass).min() ?? .settling } }
+
+    func update(_ load: TableLoad, _ change: (inout TableLoad) -> Void) {
+        update { if $0.request.id == load.request.id { change(&$0) } }
+    }
+
     /// Something was read at a snapshot of this position.
     func raise(until lsn: LSN) { update { $0.until = max($0.until, lsn) } }
 

@@ -14,6 +14,8 @@ public struct LoadProgress: Sendable {
     public var secondsLeft: Double?
     /// The table that was read last.
     public var table: String
+    /// Loaded while the stream goes on.
+    public var isBeside = false
 
     /// - Parameter began: When this attempt began, and the share that there was.
     init(_ loads: [TableLoad], table: String, began: (at: MonotonicTime, share: Double)) {

@@ -10,6 +10,8 @@ internal import Verify
 struct SourceLookup {
     let read: TableRead
     let key: [PropertyMapping]
+    /// SQL for the rows that count; nil for all.
+    var condition: String?
 
     /// Whether a key's value in the graph leads back to the column's. A `numeric` as a float does not.
     var isExact: Bool {
@@ -57,9 +59,10 @@ struct SourceLookup {
         guard !keys.isEmpty else { return [:] }
         found.relations = [read.relation]
         let names = key.map { QualifiedName.quoted($0.column) }.joined(separator: ", ")
+        let hasKey = "(\(names)) IN (\(keys.joined(separator: ", ")))"
         do throws(SnapshotCopyFailure<Never>) {
             _ = try reader.copy(
-                read.table, columns: read.columns, where: "(\(names)) IN (\(keys.joined(separator: ", ")))",
+                read.table, columns: read.columns, where: condition.map { "\(hasKey) AND (\($0))" } ?? hasKey,
                 relation: 0,
                 into: found, maxRows: .max, maxBytes: .max
             ) { () throws(Never) in }

@@ -132,7 +132,7 @@ extension StreamPump {
                 end: end))
         unfinished = nil
         // It has not seen what the foreign keys are now.
-        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
+        useEncoder()
     }
 
     /// - Parameter done: The changes that the graph has of this pass.

@@ -10,7 +10,7 @@ internal import Threading
 extension StreamPump {
     /// The stream has come to where nothing in the graph is newer than what it brings.
     var isSettled: Bool {
-        guard let settling else { return false }
+        guard beside == nil, let settling else { return false }
         return unfinished == nil && position >= settling.ledger.until
     }
 
@@ -21,11 +21,14 @@ extension StreamPump {
         while try settling.snapshot() == nil { try rest() }
     }
 
-    private mutating func rest() throws(PipelineError) {
+    mutating func rest() throws(PipelineError) {
         if stop.isStopped { throw PipelineError("stopped") }
         try confirm()
         _ = stop.sleep(for: .milliseconds(2))
     }
+
+    /// An encoder that knows what is settled now, and remembers nothing of before.
+    mutating func useEncoder() { encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? []) }
 
     // MARK: Values that were left out
 
@@ -56,23 +59,24 @@ extension StreamPump {
     private mutating func lookUp(
         _ relation: Relation, _ index: UInt32, without retyped: Set<String>, _ range: Range<Int>
     ) throws(PipelineError) -> Bool {
-        guard
-            let key = mapping.nodes.first(where: { $0.table == relation.name })?.key
-                ?? mapping.joins.first(where: { $0.table == relation.name })?.key,
+        let node = mapping.nodes.first { $0.table == relation.name }
+        guard let key = node?.key ?? mapping.joins.first(where: { $0.table == relation.name })?.key,
             let columns = mapping.columns[relation.name]?.filter({ !retyped.contains($0.column) })
         else { return false }
-        func place(_ name: String) -> Int? { relation.columns.firstIndex { $0.name == name } }
-        let wanted = Set(columns.compactMap { place($0.column) })
-        let keyColumns = key.compactMap { place($0.column) }
+        func place(_ column: PropertyMapping) -> Int? { relation.columns.firstIndex { $0.name == column.column } }
+        let keyColumns = key.compactMap(place)
         guard keyColumns.count == key.count else { return false }
         let lookup = SourceLookup(read: TableRead(relation.name, key + columns), key: key)
+        let wanted = Wanted(
+            always: Set(columns.compactMap(place)),
+            now: Set(missing(node).flatMap { $0 ?? columns }.compactMap(place)))
         let changes = try lacking(wanted, keyColumns, index, lookup, range)
         guard !changes.isEmpty else { return false }
         guard lookup.isExact else {
             throw PipelineError(
                 "a value cannot be looked up",
-                "table \(relation.name): an update left a long value out, and the row "
-                    + "cannot be found by the key that the mapping makes of it",
+                "table \(relation.name): an update left a long value out, and the row cannot be found by the key that the "
+                    + "mapping makes of it",
                 remedy: "`lockstep run --resnapshot` reads everything again; not interrupted, it needs no such value.")
         }
         let found = ChangeBuffer()
@@ -80,7 +84,7 @@ extension StreamPump {
         for (position, key) in changes {
             guard let row = rows[key] else { continue }
             let start = Int(buffer.changes[position].newStart)
-            for column in wanted where buffer.fields[start + column].kind == .unchanged {
+            for column in wanted.always where buffer.fields[start + column].kind == .unchanged {
                 let name = relation.columns[column].name
                 guard let source = lookup.read.relation.columns.firstIndex(where: { $0.name == name }) else { continue }
                 buffer.fields[start + column] = buffer.copy(found.fields[Int(row) + source], of: found)
@@ -89,21 +93,35 @@ extension StreamPump {
         return true
     }
 
+    /// The columns that rows of a table may lack in the graph: of each pass with a gap, all where it says nil.
+    private func missing(_ node: NodeMapping?) -> [[PropertyMapping]?] {
+        guard let settling else { return [] }
+        let relationships = settling.relationships.holds(position)
+        guard let node else { return relationships ? [nil] : [] }
+        return (settling.nodes.holds(position) ? [nil] : [])
+            + (relationships ? [node.references.flatMap(\.target.key)] : [])
+    }
+
+    /// Columns of a tuple that have to be there.
+    private struct Wanted {
+        /// Of a row that comes to another place: what was there is another's.
+        var always: Set<Int>
+        /// Of any other.
+        var now: Set<Int>
+    }
+
     /// The updates that left out some of the wanted columns, with their rows' keys.
     private mutating func lacking(
-        _ wanted: Set<Int>, _ keyColumns: [Int], _ relation: UInt32, _ lookup: SourceLookup, _ range: Range<Int>
+        _ wanted: Wanted, _ keyColumns: [Int], _ relation: UInt32, _ lookup: SourceLookup, _ range: Range<Int>
     ) throws(PipelineError) -> [(change: Int, key: String)] {
-        // Once no row is missing, only those that come to another place have values that are not there.
-        let isComplete = settling.map { position >= $0.complete } ?? true
         var changes: [(change: Int, key: String)] = []
         for position in range {
             let change = buffer.changes[position]
             // A full old tuple has what was left out.
-            guard change.kind == .update, change.relation == relation, change.old != .full,
-                !isComplete || change.old != .none
-            else { continue }
+            guard change.kind == .update, change.relation == relation, change.old != .full else { continue }
             let start = Int(change.newStart)
-            guard wanted.contains(where: { buffer.fields[start + $0].kind == .unchanged }) else { continue }
+            let columns = change.old == .none ? wanted.now : wanted.always
+            guard columns.contains(where: { buffer.fields[start + $0].kind == .unchanged }) else { continue }
             // The key columns that were left out stand in the old tuple.
             if change.old != .none {
                 for column in keyColumns where buffer.fields[start + column].kind == .unchanged {

@@ -43,8 +43,10 @@ struct StreamPump {
     /// Rows that a table has in the graph.
     let tableSize: (QualifiedName) throws(PipelineError) -> Int
     let report: @Sendable (PipelineEvent) -> Void
-    /// Set while the graph is ahead of the stream; the pump ends when that is over.
-    let settling: Settling?
+    /// Set while the graph is ahead of the stream. The pump ends when that is over, unless it loads itself.
+    var settling: Settling?
+    /// Tables that are to be loaded meanwhile; nil where the stream is followed to settle what was.
+    let beside: BesideLoads?
     private let queue: BatchQueue
     private let progress: ApplyProgress
     private(set) var limits: BatchLimits
@@ -69,7 +71,7 @@ struct StreamPump {
 
     init(
         stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
-        limits: BatchLimits, stop: StopSignal, settling: Settling? = nil,
+        limits: BatchLimits, stop: StopSignal, settling: Settling?, beside: BesideLoads?,
         tableSize: @escaping (QualifiedName) throws(PipelineError) -> Int,
         report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
@@ -78,6 +80,7 @@ struct StreamPump {
         self.tableSize = tableSize
         self.report = report
         self.settling = settling
+        self.beside = beside
         encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
         unfinished = progress.checkpoint.partial
         self.queue = queue
@@ -97,14 +100,19 @@ struct StreamPump {
             case .nothing:
                 try sealIfWelcome()
                 try followIdleLog()
+                if try advanceLoads(hasMore: false) { continue }
+                if let settling, position < settling.ledger.until { try settling.hurry() }
                 try wait()
             case .change:
                 if bufferedSince == nil { bufferedSince = .now }
                 if buffer.bytes.count >= Self.transactionBytesMax { throw tooLarge() }
             case .transaction:
                 try transactionEnded()
+                _ = try advanceLoads(hasMore: true)
             case .spooled:
                 try spooledTransactionEnded()
+                _ = try advanceLoads(hasMore: true)
+            case .message: messageCame()
             case .keepalive(let position):
                 if buffer.isEmpty, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
             default: break
@@ -113,6 +121,13 @@ struct StreamPump {
         // What the graph has acknowledged by now is not sent again to whoever comes next.
         try confirm(force: true)
         stream.finish()
+    }
+
+    private func messageCame() {
+        guard let beside, let message = stream.logicalMessage, message.prefix == LoadRequest.wakePrefix,
+            message.content == Array(beside.settings.name.utf8)
+        else { return }
+        beside.isWoken = true
     }
 
     private func receive() throws(PipelineError) -> ReplicationStream.Received {
@@ -231,6 +246,7 @@ struct StreamPump {
 
     private mutating func wait() throws(PipelineError) {
         var deadline = lastStatus + Self.statusInterval
+        if settling != nil || beside?.hasWork == true { deadline = min(deadline, .after(.milliseconds(20))) }
         if idlePosition > put { deadline = min(deadline, max(lastPut + idleInterval, .after(.milliseconds(20)))) }
         try capture { () throws(CaptureError) in
             try stream.wait(wakeups: [queue.drained, progress.moved, waker], deadline: deadline)

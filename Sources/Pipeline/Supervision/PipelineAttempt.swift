@@ -48,6 +48,8 @@ final class PipelineAttempt: Sendable {
         var rows: Int64
         /// A first read that was begun and can go on; empty where there is none.
         var begun: [TableLoad]
+        /// What is to be loaded beside the stream.
+        var loads: [TableLoad]
     }
 
     func run() async throws(PipelineError) {
@@ -62,7 +64,7 @@ final class PipelineAttempt: Sendable {
         let schema = SchemaKeeper(
             settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
         try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
-        checkpoint = try await followStream(start.plan, schema, from: checkpoint)
+        checkpoint = try await followStream(start.plan, schema, from: checkpoint, loading: start.loads)
         report(.stopped(checkpoint))
     }
 
@@ -105,7 +107,12 @@ final class PipelineAttempt: Sendable {
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
-        return Start(plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun)
+        var loads: [TableLoad] = []
+        if !isFirst, begun.isEmpty {
+            loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
+        }
+        return Start(
+            plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads)
     }
 
     /// What an earlier attempt has begun to read, if it can go on; why it cannot is reported.
@@ -340,9 +347,12 @@ final class PipelineAttempt: Sendable {
 
     // MARK: Stream
 
-    /// - Parameter ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
+    /// - Parameters:
+    ///   - ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
+    ///   - loads: What is to be loaded meanwhile.
     private func followStream(
-        _ plan: Plan, _ schema: SchemaKeeper?, from checkpoint: Checkpoint, settling ledger: LoadLedger? = nil
+        _ plan: Plan, _ schema: SchemaKeeper?, from checkpoint: Checkpoint, settling ledger: LoadLedger? = nil,
+        loading loads: [TableLoad] = []
     ) async throws(PipelineError) -> Checkpoint {
         let mapping = plan.mapping
         let queue = BatchQueue(capacity: 1)
@@ -362,10 +372,18 @@ final class PipelineAttempt: Sendable {
                         }
                         if ledger == nil { report(.streaming(from: checkpoint.lsn, binary: binary)) }
                         let tables = Set(mapping.tables.filter { !mapping.isReadInOnePiece($0) })
-                        let settling = ledger.map { Settling(tables, $0, settings, stop: streamStop) }
+                        let settling = ledger.map { ledger in
+                            let gap = Settling.Gap.closed(at: ledger.until)
+                            let isSecond = !ledger.loads.contains { $0.pass == .nodes }
+                            return Settling(
+                                tables, ledger, nodes: isSecond ? .closed(at: .zero) : gap,
+                                relationships: isSecond ? gap : .ahead, settings, stop: streamStop)
+                        }
                         var pump = StreamPump(
                             stream: stream, mapping: mapping, queue: queue, progress: progress, limits: limits,
                             stop: streamStop, settling: settling,
+                            beside: ledger == nil
+                                ? BesideLoads(settings: settings, loads: loads, report: report, stop: streamStop) : nil,
                             tableSize: { [self] table throws(PipelineError) in try size(of: table, mapping) },
                             report: report)
                         try pump.run()

@@ -1,0 +1,40 @@
+// Part of Lockstep. See LICENSE.
+
+// What is in the graph by its keys, to be looked for in PostgreSQL.
+extension NodeMapping {
+    /// The keys of every node. Record: key….
+    public func keysQuery() -> String {
+        "MATCH (n:\(Cypher.quoted(label))) RETURN " + names("n", key)
+    }
+
+    /// Deletes some nodes that lack a part of their key, which no row has made, and returns how many. Takes no rows.
+    public func sweepKeylessStatement() -> String {
+        let missing = key.map { "n.\(Cypher.quoted($0.property)) IS NULL" }.joined(separator: " OR ")
+        return "MATCH (n:\(Cypher.quoted(label))) WHERE \(missing)"
+            + " WITH n LIMIT 1000 DETACH DELETE n RETURN count(*) AS deleted"
+    }
+}
+
+extension JoinMapping {
+    /// The keys of every relationship. Record: key….
+    public func keysQuery() -> String {
+        let keys = isKeyed ? names("o", ownKey) : names("a", from.key) + ", " + names("b", to.key)
+        return pattern + " RETURN " + keys
+    }
+
+    /// Deletes some relationships that lack a part of their own key, which no row has made, and returns how many. Takes no
+    /// rows.
+    public func sweepKeylessStatement() -> String? {
+        guard isKeyed else { return nil }
+        let missing = ownKey.map { "o.\(Cypher.quoted($0.property)) IS NULL" }.joined(separator: " OR ")
+        return pattern + " WHERE \(missing) WITH o LIMIT 1000 DELETE o RETURN count(*) AS deleted"
+    }
+
+    private var pattern: String {
+        "MATCH (a:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(b:\(Cypher.quoted(to.label)))"
+    }
+}
+
+private func names(_ variable: String, _ key: [PropertyMapping]) -> String {
+    key.map { "\(variable).\(Cypher.quoted($0.property))" }.joined(separator: ", ")
+}

@@ -1,0 +1,197 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+internal import Capture
+internal import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// What a pump knows of the tables that are to be loaded while it follows the stream. Lives on its thread.
+///
+/// "Loads beside the stream" in docs/ARCHITECTURE.md says how that goes and why it is right.
+final class BesideLoads {
+    /// For so long the stream is held: about so many rows.
+    static let rowsPerRange = 5000
+    /// While the stream has something to bring, loading takes no more than this part of the time.
+    private static let share = 0.25
+
+    let settings: PipelineSettings
+    private let report: @Sendable (PipelineEvent) -> Void
+    private let stop: StopSignal
+
+    /// Requests that nobody has begun with.
+    private var waiting: [TableLoad]
+    /// Some that an earlier attempt has begun with.
+    private(set) var begun: [TableLoad]
+    /// Requests may have come.
+    var isWoken = false
+    private var notBefore = MonotonicTime.now
+    private var began = (at: MonotonicTime.now, share: 0.0)
+
+    // Of those that are being loaded:
+
+    /// The pass that all of them are in, or done with.
+    var pass: TableLoad.Pass?
+    /// Transactions that ran when they were begun with. What they committed before may have been received, and is visible
+    /// when they have ended.
+    var earlier: (running: Set<UInt64>, patience: MonotonicTime?)?
+    private var plans: [QualifiedName: [TableHeap]] = [:]
+    var leftovers: LeftoverScan?
+
+    init(
+        settings: PipelineSettings, loads: [TableLoad], report: @escaping @Sendable (PipelineEvent) -> Void,
+        stop: StopSignal
+    ) {
+        self.settings = settings
+        self.report = report
+        self.stop = stop
+        begun = loads.filter { $0.pass != nil }
+        waiting = loads.filter { $0.pass == nil }
+    }
+
+    /// There is something to begin with.
+    var hasWork: Bool { isWoken || !waiting.isEmpty || !begun.isEmpty }
+
+    // MARK: When
+
+    /// - Parameter hasMore: The stream has something to bring, too.
+    func isDue(_ hasMore: Bool) -> Bool { !hasMore || MonotonicTime.now >= notBefore }
+
+    func worked(since start: MonotonicTime) {
+        let now = MonotonicTime.now
+        let seconds = (now - start) / .seconds(1) * (1 / Self.share - 1)
+        notBefore = now + .milliseconds(Int64(seconds * 1000))
+    }
+
+    // MARK: What
+
+    /// Reads what is asked for.
+    ///
+    /// - Parameter active: What is being loaded.
+    func lookForRequests(without active: [TableLoad]) throws(PipelineError) {
+        isWoken = false
+        let all = try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
+            try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
+        }
+        let known = Set(active.map(\.request.id))
+        waiting = all.filter { !known.contains($0.request.id) }
+    }
+
+    /// Takes what is to be loaded next, with the tables that refer to it: all that asks for whole tables, or one thing else.
+    ///
+    /// - Parameter refused: Requests that cannot be fulfilled.
+    func takeNext(_ mapping: GraphMapping, refused: inout [TableLoad]) -> [TableLoad] {
+        let isMapped = Set(mapping.tables)
+        for load in waiting where !isMapped.contains(load.request.table) || load.request.reason == .firstRead {
+            refused.append(load)
+            report(.warning("\(load.request.table) is not in the mapping: the request to load it is dropped"))
+        }
+        waiting.removeAll { load in refused.contains { $0.request.id == load.request.id } }
+        guard let first = waiting.first(where: { $0.request.condition == nil }) ?? waiting.first else { return [] }
+        var taken = [first]
+        for load in waiting where load.request.condition == nil && first.request.condition == nil {
+            if !taken.contains(where: { $0.request.table == load.request.table }) { taken.append(load) }
+        }
+        waiting.removeAll { load in taken.contains { $0.request.id == load.request.id } }
+        return taken + mapping.referring(to: taken.map(\.request)).map { TableLoad($0) }
+    }
+
+    /// The heaps of a table for the pass in hand.
+    func heaps(of table: QualifiedName, _ reader: SnapshotCopy) throws(PipelineError) -> [TableHeap] {
+        if let plan = plans[table] { return plan }
+        let plan = try capture { () throws(CaptureError) in try reader.heaps(of: table, inOnePiece: false) }
+        plans[table] = plan
+        return plan
+    }
+
+    /// Looks at a table's heaps anew.
+    func forget(_ table: QualifiedName) { plans[table] = nil }
+
+    // MARK: From the beginning to the end
+
+    func begin(_ ledger: LoadLedger) {
+        begun = []
+        plans = [:]
+        began = (.now, LoadProgress.share(ledger.loads))
+        if let first = ledger.loads.first { tell(first.request.table, ledger) }
+    }
+
+    func tell(_ table: QualifiedName, _ ledger: LoadLedger) {
+        var progress = LoadProgress(ledger.loads, table: table.description, began: began)
+        progress.isBeside = true
+        report(.loadProgress(progress))
+    }
+
+    func end(_ ledger: LoadLedger) {
+        let asked = ledger.loads.filter { $0.request.reason != .refers }
+        report(
+            .loaded(
+                tables: asked.map(\.request.table.description), rows: ledger.loads.reduce(0) { $0 + $1.rows },
+                seconds: (MonotonicTime.now - began.at) / .seconds(1)))
+        pass = nil
+        plans = [:]
+        leftovers = nil
+        earlier = nil
+    }
+}
+
+extension GraphMapping {
+    /// Requests for the relationships that lead from other tables to what is loaded: of those rows that refer to it.
+    func referring(to requests: [LoadRequest]) -> [LoadRequest] {
+        var conditions: [QualifiedName: [String?]] = [:]
+        func note(_ holder: QualifiedName, _ end: RelationshipEnd) {
+            for request in requests where request.table != holder {
+                guard let node = nodes.first(where: { $0.table == request.table }), node.label == end.label,
+                    !requests.contains(where: { $0.table == holder })
+                else { continue }
+                conditions[holder, default: []].append(request.condition.flatMap { condition(on: node, end, $0) })
+            }
+        }
+        for node in nodes where node.distinct == nil {
+            for reference in node.references { note(node.table, reference.target) }
+        }
+        for join in joins {
+            note(join.table, join.from)
+            note(join.table, join.to)
+        }
+        return conditions.keys.sorted().map { table in
+            let parts = conditions[table] ?? []
+            let all = parts.compactMap(\.self)
+            return LoadRequest(
+                table, reason: .refers, condition: all.count == parts.count ? all.joined(separator: " OR ") : nil)
+        }
+    }
+
+    /// Rows that refer to those of a node's table that meet a condition; nil where SQL cannot say it.
+    private func condition(on node: NodeMapping, _ end: RelationshipEnd, _ condition: String) -> String? {
+        let own = end.key.map { part in (node.key + node.properties).first { $0.property == part.property }?.column }
+        guard own.allSatisfy({ $0 != nil }) else { return nil }
+        let columns = end.key.map { QualifiedName.quoted($0.column) }.joined(separator: ", ")
+        let names = own.compactMap(\.self).map(QualifiedName.quoted).joined(separator: ", ")
+        return "(\(columns)) IN (SELECT \(names) FROM \(node.table.sql) WHERE (\(condition)))"
+    }
+}
+
+extension TableLoad {
+    /// Sets it to its first pass beside the stream.
+    mutating func beginBeside(over plan: [TableHeap], _ mapping: GraphMapping) {
+        let table = request.table
+        let isNode = mapping.nodes.contains { $0.table == table }
+        pass = request.reason == .refers ? .relationships : isNode ? .nodes : .leftovers
+        let size = plan.reduce(Int64(0)) { $0 + Int64($1.blocks) }
+        let passes = [pass == .nodes, TableRead(table, .relationships, mapping) != nil].filter(\.self).count
+        totalBlocks = size * Int64(passes)
+    }
+
+    /// Goes on to its next pass.
+    mutating func endPassBeside(_ mapping: GraphMapping) {
+        let hasMore = TableRead(request.table, .relationships, mapping) != nil
+        switch pass {
+        case .nodes where request.reason != .added: pass = .leftovers
+        case .nodes, .leftovers: pass = hasMore ? .relationships : .settling
+        default: pass = .settling
+        }
+        heaps = []
+    }
+}

@@ -1,0 +1,63 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Bolt
+internal import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// The keys of what a table has made in the graph, page by page, over a connection of its own.
+final class LeftoverScan {
+    static let pageSize = 5000
+
+    let table: QualifiedName
+    private let channel: BoltChannel
+    private let waker = Wakeup()
+    private let stop: StopSignal
+    private var hasMore = true
+
+    init(
+        _ table: QualifiedName, query: String, _ graph: BoltConfiguration, stop: StopSignal
+    ) throws(PipelineError) {
+        self.table = table
+        self.stop = stop
+        stop.add(waker)
+        do throws(BoltError) {
+            channel = try BoltChannel(graph, wakeups: [waker])
+            channel.interrupts = [waker]
+            channel.run(query)
+            try channel.flush()
+            if case .failure(let failure) = try channel.receive() { throw BoltError(failure, server: graph.address) }
+        } catch {
+            stop.remove(waker)
+            throw PipelineError(error)
+        }
+    }
+
+    deinit {
+        channel.close()
+        stop.remove(waker)
+    }
+
+    /// The next keys; nil behind the last ones.
+    func next() throws(PipelineError) -> [[BoltValue]]? {
+        guard hasMore else { return nil }
+        var page: [[BoltValue]] = []
+        do throws(BoltError) {
+            channel.pull(Int64(Self.pageSize))
+            try channel.flush()
+            while true {
+                switch try channel.receive() {
+                case .record(let values): page.append(values)
+                case .success(let metadata):
+                    hasMore = metadata["has_more"] == true
+                    return page
+                case .failure(let failure): throw BoltError(failure, server: channel.configuration.address)
+                // Nothing was sent behind a failure.
+                case .ignored: return nil
+                }
+            }
+        } catch {
+            throw PipelineError(error)
+        }
+    }
+}

@@ -1,0 +1,269 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Apply
+internal import Bolt
+internal import Capture
+internal import Mapping
+internal import PostgreSQL
+internal import Threading
+
+/// Loads beside the stream: for the moment in which a range is read the stream is held, and the range's rows go into the graph
+/// between two batches of it.
+extension StreamPump {
+    /// Does one step of what is to be loaded, if there is any and its time has come.
+    ///
+    /// - Parameter hasMore: The stream has something to bring, too.
+    /// - Returns: False where nothing was done.
+    mutating func advanceLoads(hasMore: Bool) throws(PipelineError) -> Bool {
+        guard let beside, unfinished == nil, !stop.isStopped, beside.isDue(hasMore) else { return false }
+        if beside.isWoken { try beside.lookForRequests(without: settling?.ledger.loads ?? []) }
+        guard let settling else { return try beginLoads(beside) }
+        let start = MonotonicTime.now
+        guard try areEarlierVisible(beside, settling) else { return false }
+        let pass = settling.ledger.pass
+        if pass != beside.pass {
+            // The next pass believes what this one has brought: the stream has to have come so far.
+            settling.close(before: pass)
+            guard position >= settling.ledger.until else { return false }
+            beside.pass = pass
+            settling.open(pass)
+        }
+        if pass == .settling {
+            try endLoads(beside, settling)
+            return true
+        }
+        guard let load = settling.ledger.loads.first(where: { $0.pass == pass }) else { return false }
+        let hasWorked =
+            try pass == .leftovers ? deleteLeftovers(load, beside, settling) : readRange(load, beside, settling)
+        if hasWorked { beside.worked(since: start) }
+        return hasWorked
+    }
+
+    // MARK: From the beginning to the end
+
+    private mutating func beginLoads(_ beside: BesideLoads) throws(PipelineError) -> Bool {
+        guard beside.hasWork else { return false }
+        var refused: [TableLoad] = []
+        let continued = beside.begun.filter { mapping.tables.contains($0.request.table) }
+        let loads = continued.isEmpty ? beside.takeNext(mapping, refused: &refused) : continued
+        refused += beside.begun.filter { !mapping.tables.contains($0.request.table) }
+        let ledger = LoadLedger(loads)
+        let name = beside.settings.name
+        if !loads.isEmpty {
+            let made = Settling(continuing: ledger, beside.settings, stop: stop)
+            let reader = try made.reader()
+            let snapshot = try capture { () throws(CaptureError) in try reader.begin() }
+            if continued.isEmpty {
+                for load in loads {
+                    let heaps = try beside.heaps(of: load.request.table, reader)
+                    ledger.update(load) { $0.beginBeside(over: heaps, mapping) }
+                }
+                // What was going on while nobody kept a list of what was received.
+                let patience = try capture { () throws(CaptureError) in
+                    try reader.waitsForStandbys() ? nil : MonotonicTime.after(.seconds(2))
+                }
+                let isAdded = loads.contains { $0.request.reason == .added }
+                beside.earlier = (snapshot.running, isAdded ? nil : patience)
+            }
+            try capture { () throws(CaptureError) in try reader.end() }
+            settling = made
+            useEncoder()
+        }
+        beside.begin(ledger)
+        var statements: [EncodedStatement] = []
+        if !refused.isEmpty { statements.append(LoadStore.remove(refused, pipeline: name)) }
+        if !loads.isEmpty { statements.append(LoadStore.put(ledger.loads, pipeline: name)) }
+        if !statements.isEmpty { try put(between(statements)) }
+        return true
+    }
+
+    /// Everything is in, and nothing of it is newer than what the stream brings.
+    private mutating func endLoads(_ beside: BesideLoads, _ settling: Settling) throws(PipelineError) {
+        try put(between([LoadStore.remove(settling.ledger.loads, pipeline: beside.settings.name)]))
+        beside.end(settling.ledger)
+        self.settling = nil
+        useEncoder()
+    }
+
+    /// Whether those transactions can be seen that were received before it was noted which they are.
+    private func areEarlierVisible(_ beside: BesideLoads, _ settling: Settling) throws(PipelineError) -> Bool {
+        guard let earlier = beside.earlier else { return true }
+        let reader = try settling.reader()
+        let snapshot = try capture { () throws(CaptureError) in try reader.begin() }
+        try capture { () throws(CaptureError) in try reader.end() }
+        let isLate = earlier.patience.map { MonotonicTime.now >= $0 } ?? false
+        guard isLate || snapshot.running.isDisjoint(with: earlier.running) else { return false }
+        beside.earlier = nil
+        return true
+    }
+
+    /// A batch that leaves the checkpoint where it is.
+    private func between(_ statements: [EncodedStatement], changes: Int = 0) -> EncodedBatch {
+        let end = TransactionEnd(xid: 0, commitLSN: position, endLSN: position, commitTime: 0, changeCount: 0)
+        return EncodedBatch(
+            statements: statements, changeCount: changes, transactionCount: 0, firstLSN: position, end: end)
+    }
+
+    /// What is known of a load by now, as a statement of the batch in hand.
+    private func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
+        LoadStore.put(
+            settling.ledger.loads.filter { $0.request.id == load.request.id }, pipeline: beside.settings.name)
+    }
+
+    private mutating func endPass(
+        _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
+    ) throws(PipelineError) {
+        settling.ledger.update(load) { $0.endPassBeside(mapping) }
+        beside.forget(load.request.table)
+        try put(between([note(load, beside, settling)]))
+    }
+
+    // MARK: Ranges
+
+    private mutating func readRange(
+        _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
+    ) throws(PipelineError) -> Bool {
+        let table = load.request.table
+        let part: TableProgram.Part = load.pass == .nodes ? .nodes : .relationships
+        let reader = try settling.reader()
+        let plan = try beside.heaps(of: table, reader)
+        var current = load
+        current.continuePass(over: plan)
+        settling.ledger.update(load) { $0.heaps = current.heaps }
+        guard let read = TableRead(table, part, mapping),
+            let (heap, range) = current.remaining(of: plan, rows: BesideLoads.rowsPerRange).first
+        else {
+            try endPass(load, beside, settling)
+            return true
+        }
+        guard let snapshot = try settling.snapshot() else { return false }
+        settling.ledger.update(load) { $0.until = max($0.until, snapshot.lsn) }
+        let encoder = BatchEncoder(mapping: mapping, part: part, unsettled: settling.tables)
+        let rows = ChangeBuffer()
+        rows.relations = [read.relation]
+        let conditions = [heap.condition(range), read.condition, load.request.condition].compactMap(\.self)
+        var held: EncodedBatch?
+        let total: (rows: Int, bytes: Int)
+        do throws(SnapshotCopyFailure<PipelineError>) {
+            total = try reader.copy(
+                heap.name, columns: read.columns,
+                where: conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND "), relation: 0,
+                into: rows, maxRows: limits.rows, maxBytes: limits.bytes
+            ) { () throws(PipelineError) in
+                let count = rows.changes.count
+                let statements = try apply { () throws(ApplyError) in try encoder.encode(rows, 0..<count) }
+                rows.removeAll()
+                if let held { try put(held) }
+                // Whatever happens behind this batch, it is known how far its rows are ahead.
+                held = between([note(load, beside, settling)] + statements)
+            }
+        } catch {
+            switch error {
+            case .capture(let failure):
+                // Somebody has locked the table.
+                if failure.postgres?.sqlState == "55P03" { return false }
+                throw PipelineError(failure)
+            case .consumer(let failure): throw failure
+            }
+        }
+        let isUnchanged = try capture { () throws(CaptureError) in
+            let isUnchanged = try reader.isUnchanged(heap)
+            try reader.end()
+            return isUnchanged
+        }
+        if isUnchanged {
+            settling.ledger.update(load) { $0.note(range, of: heap, rows: total.rows, bytes: total.bytes) }
+        } else {
+            // It was rewritten: its rows are elsewhere.
+            beside.forget(table)
+        }
+        var last = held ?? between([])
+        last.statements.append(note(load, beside, settling))
+        try put(last)
+        beside.tell(table, settling.ledger)
+        return true
+    }
+
+    // MARK: Leftovers
+
+    /// Deletes what no row has made.
+    private mutating func deleteLeftovers(
+        _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
+    ) throws(PipelineError) -> Bool {
+        let table = load.request.table
+        let node = mapping.nodes.first { $0.table == table }
+        let join = mapping.joins.first { $0.table == table }
+        guard let key = node?.key ?? join?.key, let query = node?.keysQuery() ?? join?.keysQuery(),
+            let deletion = node?.deleteStatement() ?? join?.deleteStatement()
+        else {
+            try endPass(load, beside, settling)
+            return true
+        }
+        let lookup = SourceLookup(read: TableRead(table, key), key: key, condition: mapping.conditions[table]?.sql)
+        if beside.leftovers?.table != table {
+            // A condition on other columns than the key's cannot be judged of what has no row.
+            let isJudged = try load.request.condition.map { condition throws(PipelineError) in
+                let reader = try settling.reader()
+                return try capture { () throws(CaptureError) in
+                    try reader.accepts(condition, on: table, columns: key.map(\.column))
+                }
+            }
+            guard lookup.isExact, isJudged != false else {
+                try endPass(load, beside, settling)
+                return true
+            }
+            if let sweep = node?.sweepKeylessStatement() ?? join?.sweepKeylessStatement(), load.request.condition == nil
+            {
+                var batch = between([])
+                batch.sweeps = [Sweep(text: sweep, table: table)]
+                try put(batch)
+            }
+            beside.leftovers = try LeftoverScan(table, query: query, beside.settings.graph, stop: stop)
+        }
+        guard let page = try beside.leftovers?.next() else {
+            beside.leftovers = nil
+            try endPass(load, beside, settling)
+            return true
+        }
+        let missing = try missing(page[...], lookup, load, settling)
+        var statements = [note(load, beside, settling)]
+        if !missing.isEmpty { statements.append(EncodedStatement(text: deletion, table: table, rows: missing)) }
+        try put(between(statements))
+        return true
+    }
+
+    /// The keys that no row has.
+    private mutating func missing(
+        _ page: ArraySlice<[BoltValue]>, _ lookup: SourceLookup, _ load: TableLoad, _ settling: Settling
+    ) throws(PipelineError) -> [[BoltValue]] {
+        let texts = page.map { SourceLookup.text($0) }
+        while true {
+            if let snapshot = try settling.snapshot() {
+                settling.ledger.update(load) { $0.until = max($0.until, snapshot.lsn) }
+                let reader = try settling.reader()
+                do throws(CaptureError) {
+                    let found = try lookup.rows(texts.compactMap(\.self), into: ChangeBuffer(), reader)
+                    let missing = zip(page, texts).filter { $1.map { found[$0] == nil } ?? true }
+                    guard let condition = load.request.condition else { return missing.map(\.0) }
+                    let inReach = try reader.keys(
+                        missing.compactMap(\.1), of: lookup.read.table, columns: lookup.key.map(\.column),
+                        meeting: condition)
+                    return missing.filter { $0.1.map { inReach.contains($0) } ?? false }.map(\.0)
+                } catch {
+                    switch error.postgres?.sqlState {
+                    // Somebody has locked the table.
+                    case "55P03": break
+                    // A node that no row made may have a key that the column's type cannot read.
+                    case let state? where state.hasPrefix("22"):
+                        guard page.count > 1 else { return Array(page) }
+                        let middle = page.startIndex + page.count / 2
+                        return try missing(page[..<middle], lookup, load, settling)
+                            + missing(page[middle...], lookup, load, settling)
+                    default: throw PipelineError(error)
+                    }
+                }
+            }
+            try rest()
+        }
+    }
+}
