@@ -54,6 +54,19 @@ struct SnapshotTests {
         }
     }
 
+    @Test func `names what a slot waits for`() async throws {
+        try await Source.with("snapshot_waits", schema: Self.rows) { source in
+            let connection = try PostgresConnection(source.configuration)
+            let writer = try PostgresConnection(source.configuration)
+            #expect(try RunningTransactions.described(olderThan: 3600, connection) == nil)
+            try writer.execute("SET application_name = 'nightly'; BEGIN; INSERT INTO rows VALUES (1, 'a')")
+            let found = try #require(try RunningTransactions.described(olderThan: 0, connection))
+            #expect(found.contains("(nightly, idle in transaction), which began at 20") && found.hasSuffix(" UTC"))
+            try writer.execute("ROLLBACK")
+            #expect(try RunningTransactions.described(olderThan: 0, connection)?.contains("nightly") != true)
+        }
+    }
+
     private func ids(_ configuration: PostgresConfiguration, _ snapshot: String) throws -> [Int] {
         let reader = try SnapshotCopy(configuration, snapshot: snapshot, stop: StopSignal())
         let buffer = ChangeBuffer()

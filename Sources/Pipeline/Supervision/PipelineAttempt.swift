@@ -287,6 +287,10 @@ final class PipelineAttempt: Sendable {
 
         try SourceSetup(settings: settings, plan: start.plan).dropSlot(source, report)
         try GraphSetup(mapping: mapping).wipe(writer, expecting: unfinished)
+        let older = try postgres { () throws(PostgresError) in
+            try RunningTransactions.described(olderThan: 2, source)
+        }
+        if let older { report(.warning("the replication slot waits for the end of \(older)")) }
         let exported = try capture { () throws(CaptureError) in
             try SnapshotSource(settings.source, slot: settings.slot, stop: stop)
         }
