@@ -56,6 +56,22 @@ struct SchemaEvolutionTests {
         #expect(try mapping(evolution, Self.catalog()).nodes.count == 2)
     }
 
+    @Test func `tables that the file has since lately, or lost, are told from those that have another name`() throws {
+        let lines = try evolve("", to: Self.catalog()).memory.filter { $0.name.name == "lines" }
+        let evolution = try evolve("", to: Self.catalog(), from: lines)
+        #expect(evolution.added.map(\.name) == ["orders"] && evolution.removed.isEmpty)
+        #expect(try evolve("", to: Self.catalog(), from: []).added.isEmpty)
+        var other = lines[0]
+        (other.fileName, other.name, other.oid) = (
+            QualifiedName(schema: "public", name: "old"), QualifiedName(schema: "public", name: "old"), 77
+        )
+        #expect(try evolve("", to: Self.catalog(), from: lines + [other]).removed.map(\.oid) == [77])
+        // Somebody has corrected the name in the file.
+        other.oid = 10
+        let corrected = try evolve("", to: Self.catalog(), from: lines + [other])
+        #expect(corrected.added.isEmpty && corrected.removed.isEmpty)
+    }
+
     @Test func `a renamed column keeps its property, and is told of once`() throws {
         let now = Self.catalog([(1, "no", 23), (2, "remark", 25), (3, "total", 23)])
         let evolution = try evolve("", to: now)

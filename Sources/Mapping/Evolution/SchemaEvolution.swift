@@ -41,6 +41,28 @@ public struct SchemaEvolution: Sendable {
     /// What the pipeline has to wait for.
     public var pausing: [SchemaChange] { changes.filter { $0.policy == .pause } }
 
+    // MARK: The file's own changes
+
+    /// Tables that the file has since lately, as they are called now.
+    public var added: [QualifiedName] {
+        // An older Lockstep remembered none.
+        guard !old.isEmpty else { return [] }
+        return memory.filter { !$0.isDropped && !Self.has(old, $0) }.map(\.name)
+    }
+
+    /// Tables that somebody has taken out of the file.
+    public var removed: [TableMemory] { old.filter { !Self.has(memory, $0) } }
+
+    /// Under the same name in the file, or the same table under another.
+    private static func has(_ tables: [TableMemory], _ table: TableMemory) -> Bool {
+        tables.contains { $0.fileName == table.fileName || $0.oid == table.oid }
+    }
+
+    /// What a table of the file is called now; nil where it is gone.
+    public func currentName(of table: QualifiedName) -> QualifiedName? {
+        memory.first { $0.fileName == table && !$0.isDropped }?.name
+    }
+
     // MARK: Tables
 
     private mutating func follow(_ entry: TableEntry) -> TableEntry {

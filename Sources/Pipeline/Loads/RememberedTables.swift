@@ -5,19 +5,34 @@ internal import Mapping
 internal import PostgreSQL
 
 /// Which tables the graph has, and what was made of each: a list on the checkpoint node.
-struct RememberedTables: Sendable, Equatable {
-    struct Entry: Sendable, Equatable {
+struct RememberedTables: Sendable {
+    struct Entry: Sendable {
+        var oid: OID
         var table: QualifiedName
         /// Another one when something else is made of the table.
         var fingerprint: String
+        /// The label of nodes; or the type of relationships and the labels at both ends.
+        var names: [String]
     }
 
     var entries: [Entry]
 
     init(_ plan: Plan) {
         entries = plan.mapping.tables.sorted().map { table in
-            Entry(table: table, fingerprint: plan.fingerprint(of: table) ?? "")
+            let join = plan.mapping.joins.first { $0.table == table }
+            let label = plan.mapping.nodes.first { $0.table == table }?.label
+            return Entry(
+                oid: plan.catalog.table(table)?.oid ?? 0, table: table, fingerprint: plan.fingerprint(of: table) ?? "",
+                names: join.map { [$0.type, $0.from.label, $0.to.label] } ?? [label ?? ""])
         }
+    }
+
+    /// Nothing else is made of the tables, whatever they are called.
+    func isSame(as other: RememberedTables) -> Bool {
+        func marks(_ tables: RememberedTables) -> Set<String> {
+            Set(tables.entries.map { "\($0.oid) \($0.fingerprint)" })
+        }
+        return marks(self) == marks(other)
     }
 
     // MARK: In the graph
@@ -48,12 +63,26 @@ struct RememberedTables: Sendable, Equatable {
 }
 
 extension RememberedTables.Entry {
+    /// Deletes some of what the table has made and returns how many.
+    var sweep: String {
+        let quoted = names.map(Cypher.quoted)
+        guard names.count == 3 else {
+            return "MATCH (n:\(quoted[0])) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
+        }
+        return "MATCH (:\(quoted[1]))-[o:\(quoted[0])]->(:\(quoted[2])) WITH o LIMIT 5000 DELETE o "
+            + "RETURN count(*) AS deleted"
+    }
+
     /// Fields with a tab between them.
-    var text: String { [table.schema, table.name, fingerprint].joined(separator: "\t") }
+    var text: String {
+        ([String(oid.rawValue), table.schema, table.name, fingerprint] + names).joined(separator: "\t")
+    }
 
     init?(text: String) {
         let parts = text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 3 else { return nil }
-        self.init(table: QualifiedName(schema: parts[0], name: parts[1]), fingerprint: parts[2])
+        guard parts.count == 5 || parts.count == 7, let number = UInt32(parts[0]) else { return nil }
+        self.init(
+            oid: OID(rawValue: number), table: QualifiedName(schema: parts[1], name: parts[2]), fingerprint: parts[3],
+            names: Array(parts[4...]))
     }
 }

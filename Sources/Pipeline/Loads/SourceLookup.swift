@@ -21,16 +21,16 @@ struct SourceLookup {
         }
     }
 
-    /// A key as a list of literals in brackets, the same for the same row; nil for a value that no row can have.
-    static func text(_ values: [BoltValue]) -> String? {
+    /// A key as a list of literals in brackets; nil for a value that no row can have.
+    static func literals(_ values: [BoltValue]) -> String? {
         let literals = values.compactMap(\.sqlLiteral)
         return literals.count == values.count ? "(\(literals.joined(separator: ", ")))" : nil
     }
 
-    /// The key of a tuple.
+    /// The key of a tuple, as the graph has it; nil where the tuple lacks some of it.
     ///
     /// - Parameter columns: Where in the tuple each part of the key stands.
-    func text(of start: UInt32, _ columns: [Int], in buffer: ChangeBuffer) -> String? {
+    func key(of start: UInt32, _ columns: [Int], in buffer: ChangeBuffer) -> [BoltValue]? {
         var values: [BoltValue] = []
         for (property, column) in zip(key, columns) {
             let field = buffer.fields[Int(start) + column]
@@ -46,25 +46,25 @@ struct SourceLookup {
                 return nil
             }
         }
-        return Self.text(values)
+        return values
     }
 
     /// Reads the rows with these keys into `found`, in the transaction that `reader` is in.
     ///
-    /// - Returns: By key, where the row is in `found`.
+    /// - Returns: By key, where the row is in `found`. A key of another type is another key.
     func rows(
-        _ keys: some Collection<String>, into found: ChangeBuffer, _ reader: SnapshotCopy
-    ) throws(CaptureError) -> [String: UInt32] {
+        _ keys: some Collection<[BoltValue]>, into found: ChangeBuffer, _ reader: SnapshotCopy
+    ) throws(CaptureError) -> [[BoltValue]: UInt32] {
         found.removeAll()
-        guard !keys.isEmpty else { return [:] }
+        let literals = keys.compactMap(Self.literals)
+        guard !literals.isEmpty else { return [:] }
         found.relations = [read.relation]
         let names = key.map { QualifiedName.quoted($0.column) }.joined(separator: ", ")
-        let hasKey = "(\(names)) IN (\(keys.joined(separator: ", ")))"
+        let hasKey = "(\(names)) IN (\(literals.joined(separator: ", ")))"
         do throws(SnapshotCopyFailure<Never>) {
             _ = try reader.copy(
                 read.table, columns: read.columns, where: condition.map { "\(hasKey) AND (\($0))" } ?? hasKey,
-                relation: 0,
-                into: found, maxRows: .max, maxBytes: .max
+                relation: 0, into: found, maxRows: .max, maxBytes: .max
             ) { () throws(Never) in }
         } catch {
             switch error {
@@ -72,9 +72,9 @@ struct SourceLookup {
             }
         }
         let columns = key.compactMap { property in read.relation.columns.firstIndex { $0.name == property.column } }
-        var rows: [String: UInt32] = [:]
+        var rows: [[BoltValue]: UInt32] = [:]
         for change in found.changes {
-            if let text = text(of: change.newStart, columns, in: found) { rows[text] = change.newStart }
+            if let key = key(of: change.newStart, columns, in: found) { rows[key] = change.newStart }
         }
         return rows
     }

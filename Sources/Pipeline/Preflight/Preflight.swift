@@ -15,6 +15,8 @@ public struct Preflight {
     /// Of what holds in the mapping.
     private var plan: Plan?
     private var isMappingWhole = false
+    /// Tables that a running pipeline has yet to read.
+    private var added: [QualifiedName] = []
     private var sourceFacts: SourceFacts?
     /// Why a walsender was refused.
     private var replicationFailure: PostgresError?
@@ -83,14 +85,9 @@ public struct Preflight {
         let catalog = try CatalogReader.read(connection)
         let memory = (try? PipelineSettings(file)).map { PipelinePlan.memory($0) } ?? []
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
-        note(
-            evolution.changes.map { change in
-                let stops = change.policy == .pause || change.needsReading
-                return PreflightFinding(
-                    stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
-                    fix: change.advice)
-            })
         let examination = evolution.file.examine(against: catalog)
+        note(Self.findings(evolution, examination.sound))
+        added = evolution.added
         let unpublishable = TableFindings.unpublishable(facts, file.mappedTables)
         let explained = Set(unpublishable.compactMap(\.position))
         note(unpublishable)
@@ -102,6 +99,25 @@ public struct Preflight {
         sourceFacts?.filters = try FilterProbe.run(examination.sound, trying: true, connection)
         plan = Plan(mapping: examination.sound, file: evolution.file, catalog: catalog)
         isMappingWhole = examination.mapping != nil
+    }
+
+    /// What has happened to tables and to the file since the pipeline last looked.
+    private static func findings(_ evolution: SchemaEvolution, _ mapping: GraphMapping) -> [PreflightFinding] {
+        evolution.changes.map { change in
+            let name = evolution.currentName(of: change.table)
+            let stops =
+                change.policy == .pause
+                || (change.needsReading && name.map { mapping.isReadInOnePiece($0) } ?? true)
+            return PreflightFinding(
+                stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
+                fix: change.advice)
+        }
+            + evolution.removed.map { table in
+                PreflightFinding(
+                    .warning, .mapping,
+                    "\(table.name) is not in the mapping any more: `lockstep run` deletes what it has made in the graph",
+                    fix: "put it back into the mapping if that is not meant")
+            }
     }
 
     /// Opens a walsender as `run` does, and closes it again.
@@ -152,7 +168,9 @@ public struct Preflight {
                     + SlotFindings.twoPhase(facts.slot, wanted: settings.twoPhase == .prepare))
             if let plan {
                 note(PublicationFindings.refusals(facts, plan))
-                note(PublicationFindings.findings(facts, plan: plan, isWhole: isMappingWhole, graph: state))
+                note(
+                    PublicationFindings.findings(
+                        facts, plan: plan, isWhole: isMappingWhole, graph: state, added: added))
             }
         }
         if let graphFacts {

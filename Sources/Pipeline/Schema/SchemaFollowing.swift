@@ -5,33 +5,83 @@ internal import Bolt
 internal import Mapping
 internal import PostgreSQL
 
-/// Carries out in the graph what has happened to tables since the pipeline last looked. Everything may be repeated: the
-/// memory is written last.
+/// Carries out in the graph what has happened to tables since the pipeline last looked, in the database and in the mapping
+/// file. Everything may be repeated: the memory is written last.
 struct SchemaFollowing {
     let settings: PipelineSettings
+    let plan: Plan
     let evolution: SchemaEvolution
     let memory: [TableMemory]
 
+    /// Tables that are going to be read beside the stream.
+    var toBeRead: [QualifiedName] { requests.map(\.table) }
+
     /// - Parameter isFirst: Everything is read anyway: there is nothing to carry out.
     func carryOut(
-        _ writer: GraphWriter, expecting checkpoint: Checkpoint?, isFirst: Bool, _ report: (PipelineEvent) -> Void
+        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint?, isFirst: Bool,
+        _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
-        if !isFirst {
+        if !isFirst, let checkpoint {
             try refuse()
+            try refuseForeignContent(graph)
             for change in evolution.changes {
                 for sweep in change.sweeps { try run(sweep, writer, expecting: checkpoint) }
                 report(.schema(change.description))
             }
+            try removeTables(writer, graph, expecting: checkpoint, report)
             if !evolution.changes.isEmpty {
                 try apply { () throws(ApplyError) in
                     try SchemaHistory.write(
                         evolution.changes, writer, pipeline: settings.name, expecting: checkpoint)
                 }
             }
+            let requests = requests
+            for request in requests where request.reason == .added {
+                report(.schema("\(request.table): it is in the mapping now: it is read while the stream goes on"))
+            }
+            try apply { () throws(ApplyError) in
+                try writer.write(
+                    checkpoint,
+                    and: [
+                        RememberedTables(plan).writing(pipeline: settings.name),
+                        LoadStore.putting(requests.map { TableLoad($0) }, pipeline: settings.name),
+                    ], expecting: checkpoint)
+            }
         }
         guard evolution.memory.sorted(by: { $0.fileName < $1.fileName }) != memory else { return }
         try apply { () throws(ApplyError) in
             try SchemaMemory.write(evolution.memory, writer, pipeline: settings.name, expecting: checkpoint)
+        }
+    }
+
+    /// What has to be read, or read again.
+    private var requests: [LoadRequest] {
+        let changed = Set(evolution.changes.filter(\.needsReading).compactMap { evolution.currentName(of: $0.table) })
+        return changed.sorted().map { LoadRequest($0, reason: .schemaChanged) }
+            + evolution.added.filter { !changed.contains($0) }.map { LoadRequest($0, reason: .added) }
+    }
+
+    /// Nodes that somebody else has put there would be taken for those of a new table.
+    private func refuseForeignContent(_ graph: BoltChannel) throws(PipelineError) {
+        var mapping = plan.mapping
+        mapping.nodes.removeAll { !evolution.added.contains($0.table) }
+        try GraphSetup(mapping: mapping).refuseForeignContent(graph)
+    }
+
+    private func removeTables(
+        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
+    ) throws(PipelineError) {
+        let removed = evolution.removed
+        guard !removed.isEmpty else { return }
+        let entries = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
+        let kept = Set(RememberedTables(plan).entries.map(\.names))
+        for table in removed {
+            guard let entry = entries.first(where: { $0.oid == table.oid }), !kept.contains(entry.names) else {
+                report(.warning("\(table.name) is not in the mapping any more: what it has made in the graph stays"))
+                continue
+            }
+            try run(entry.sweep, writer, expecting: checkpoint)
+            report(.schema("\(table.name): it is not in the mapping any more: what it has made leaves the graph"))
         }
     }
 
@@ -57,7 +107,10 @@ struct SchemaFollowing {
                     "Edit the mapping as the lines say, or let schemaChanges in it say apply (or ignore) for \(kinds), "
                     + "and start again. Nothing was lost: the checkpoint has not moved.")
         }
-        let reading = evolution.changes.filter(\.needsReading)
+        // The others are read while the stream goes on.
+        let reading = evolution.changes.filter { change in
+            change.needsReading && (evolution.currentName(of: change.table).map(plan.mapping.isReadInOnePiece) ?? true)
+        }
         if !reading.isEmpty {
             throw PipelineError(
                 "a table has changed so that it has to be read again", lines(reading),

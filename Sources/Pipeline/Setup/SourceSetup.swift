@@ -11,9 +11,12 @@ struct SourceSetup {
 
     /// Sees that the publication is there with every mapped table.
     ///
-    /// - Parameter mayAlter: Tables that it lacks are added: right only where everything is going to be read.
+    /// - Parameters:
+    ///   - mayAlter: Tables that it lacks are added: right only where everything is going to be read.
+    ///   - added: These are added in any case, as they are going to be read.
     func ensurePublication(
-        _ source: PostgresConnection, mayAlter: Bool, _ report: (PipelineEvent) -> Void
+        _ source: PostgresConnection, mayAlter: Bool, adding added: [QualifiedName] = [],
+        _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
         let name = settings.publication
         let filters = try postgres { () throws(PostgresError) in
@@ -32,7 +35,7 @@ struct SourceSetup {
         let missing = PublicationFindings.missing(publication, plan)
         let differing = PublicationFindings.differing(publication, plan, filters)
         guard !(missing + differing).isEmpty else { return }
-        guard mayAlter else {
+        guard mayAlter || (differing.isEmpty && missing.allSatisfy(added.contains)) else {
             // Renamed or dropped since the catalog was read.
             for table in missing {
                 let found = try postgres { () throws(PostgresError) in

@@ -62,8 +62,9 @@ extension StreamPump {
                 let patience = try capture { () throws(CaptureError) in
                     try reader.waitsForStandbys() ? nil : MonotonicTime.after(.seconds(2))
                 }
-                let isAdded = loads.contains { $0.request.reason == .added }
-                beside.earlier = (snapshot.running, isAdded ? nil : patience)
+                // A transaction that wrote to a table before that was published is in the stream in part, or not at all.
+                let isNew = loads.contains { [.added, .schemaChanged].contains($0.request.reason) }
+                beside.earlier = (snapshot.running, isNew ? nil : patience)
             }
             try capture { () throws(CaptureError) in try reader.end() }
             settling = made
@@ -236,19 +237,18 @@ extension StreamPump {
     private mutating func missing(
         _ page: ArraySlice<[BoltValue]>, _ lookup: SourceLookup, _ load: TableLoad, _ settling: Settling
     ) throws(PipelineError) -> [[BoltValue]] {
-        let texts = page.map { SourceLookup.text($0) }
         while true {
             if let snapshot = try settling.snapshot() {
                 settling.ledger.update(load) { $0.until = max($0.until, snapshot.lsn) }
                 let reader = try settling.reader()
                 do throws(CaptureError) {
-                    let found = try lookup.rows(texts.compactMap(\.self), into: ChangeBuffer(), reader)
-                    let missing = zip(page, texts).filter { $1.map { found[$0] == nil } ?? true }
-                    guard let condition = load.request.condition else { return missing.map(\.0) }
+                    let found = try lookup.rows(page, into: ChangeBuffer(), reader)
+                    let missing = page.filter { found[$0] == nil }
+                    guard let condition = load.request.condition else { return missing }
                     let inReach = try reader.keys(
-                        missing.compactMap(\.1), of: lookup.read.table, columns: lookup.key.map(\.column),
-                        meeting: condition)
-                    return missing.filter { $0.1.map { inReach.contains($0) } ?? false }.map(\.0)
+                        missing.compactMap(SourceLookup.literals), of: lookup.read.table,
+                        columns: lookup.key.map(\.column), meeting: condition)
+                    return missing.filter { SourceLookup.literals($0).map(inReach.contains) ?? false }
                 } catch {
                     switch error.postgres?.sqlState {
                     // Somebody has locked the table.

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 internal import Apply
+internal import Bolt
 internal import Capture
 internal import Mapping
 internal import PostgreSQL
@@ -113,8 +114,8 @@ extension StreamPump {
     /// The updates that left out some of the wanted columns, with their rows' keys.
     private mutating func lacking(
         _ wanted: Wanted, _ keyColumns: [Int], _ relation: UInt32, _ lookup: SourceLookup, _ range: Range<Int>
-    ) throws(PipelineError) -> [(change: Int, key: String)] {
-        var changes: [(change: Int, key: String)] = []
+    ) throws(PipelineError) -> [(change: Int, key: [BoltValue])] {
+        var changes: [(change: Int, key: [BoltValue])] = []
         for position in range {
             let change = buffer.changes[position]
             // A full old tuple has what was left out.
@@ -128,14 +129,14 @@ extension StreamPump {
                     buffer.fields[start + column] = buffer.fields[Int(change.oldStart) + column]
                 }
             }
-            if let key = lookup.text(of: change.newStart, keyColumns, in: buffer) { changes.append((position, key)) }
+            if let key = lookup.key(of: change.newStart, keyColumns, in: buffer) { changes.append((position, key)) }
         }
         return changes
     }
 
     private mutating func rows(
-        of keys: Set<String>, _ lookup: SourceLookup, _ found: ChangeBuffer
-    ) throws(PipelineError) -> [String: UInt32] {
+        of keys: Set<[BoltValue]>, _ lookup: SourceLookup, _ found: ChangeBuffer
+    ) throws(PipelineError) -> [[BoltValue]: UInt32] {
         guard let settling else { return [:] }
         while true {
             if let snapshot = try settling.snapshot() {

@@ -98,10 +98,11 @@ final class PipelineAttempt: Sendable {
         }
         let begun = try begunLoads(checkpoint, plan, evolution, identifier, source, graph)
         let isFirst = checkpoint == nil || (checkpoint?.phase == .snapshot && begun.isEmpty) || resnapshot
-        try SourceSetup(settings: settings, plan: plan).ensurePublication(source, mayAlter: isFirst, report)
+        let following = SchemaFollowing(settings: settings, plan: plan, evolution: evolution, memory: memory)
+        try SourceSetup(settings: settings, plan: plan)
+            .ensurePublication(source, mayAlter: isFirst, adding: following.toBeRead, report)
         if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
-        try SchemaFollowing(settings: settings, evolution: evolution, memory: memory)
-            .carryOut(writer, expecting: checkpoint, isFirst: isFirst, report)
+        try following.carryOut(writer, graph, expecting: checkpoint, isFirst: isFirst, report)
         try PartitionWatch(settings: settings, plan: plan).begin(source, graph, all: isFirst)
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
@@ -127,7 +128,8 @@ final class PipelineAttempt: Sendable {
         if loads.isEmpty { return [] }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
         var fault = ContinuityFault(checkpoint, slot: slot, named: settings.slot, systemIdentifier: identifier)?.what
-        if try RememberedTables.read(pipeline: settings.name, graph) != RememberedTables(plan) {
+        let remembered = try RememberedTables.read(pipeline: settings.name, graph)
+        if remembered?.isSame(as: RememberedTables(plan)) != true {
             fault = "the mapping has changed"
         } else if evolution.changes.contains(where: \.needsReading) {
             fault = "a table has changed so that it has to be read again"

@@ -8,15 +8,20 @@ internal import PostgreSQL
 enum PublicationFindings {
     /// Everything to be said of the publication.
     ///
-    /// - Parameter isWhole: `plan` has every table of the mapping, so its SQL can be run.
+    /// - Parameters:
+    ///   - isWhole: `plan` has every table of the mapping, so its SQL can be run.
+    ///   - added: Tables that the graph does not have yet.
     static func findings(
-        _ facts: SourceFacts, plan: Plan, isWhole: Bool = true, graph: GraphState
+        _ facts: SourceFacts, plan: Plan, isWhole: Bool = true, graph: GraphState, added: [QualifiedName] = []
     ) -> [PreflightFinding] {
         guard let publication = facts.publication else { return [absent(facts, plan, isWhole)] }
         var findings: [PreflightFinding] = []
         if let fault = options(publication.publication) { findings.append(fault) }
         let lacking = missing(publication.publication, plan)
-        if !lacking.isEmpty { findings.append(incomplete(publication, lacking, plan, facts, graph)) }
+        if !lacking.isEmpty {
+            let isNew = lacking.allSatisfy(added.contains)
+            findings.append(incomplete(publication, lacking, plan, facts, isNew ? .fresh : graph))
+        }
         let differing = differing(publication.publication, plan, facts.filters)
         if !differing.isEmpty { findings.append(otherwise(publication, differing, plan, facts, graph)) }
         return findings + columns(publication, plan)
@@ -110,8 +115,9 @@ enum PublicationFindings {
         PreflightFinding(
             .error, .source,
             "publication \"\(name)\" lacks \(tables.map(\.description).listed)",
-            fix: "if they were added to the mapping, `lockstep run --resnapshot` adds them and reads everything "
-                + "again; if they fell out of the publication, changes of them may be lost: the same, after\n"
+            fix:
+                "they fell out of the publication, and changes of them may be lost: `lockstep run --resnapshot` adds them "
+                + "and reads everything again; where the role may not alter the publication, after\n"
                 + plan.alterStatement(tables) + ";")
     }
 
@@ -143,7 +149,7 @@ enum PublicationFindings {
         let foreign = tables.filter { facts.tables[$0]?.isOwned == false }
         if facts.role.isSuperuser || publication.isOwned && foreign.isEmpty {
             return PreflightFinding(
-                .note, .source, "publication \"\(name)\" lacks \(list): the first `lockstep run` adds what is missing")
+                .note, .source, "publication \"\(name)\" lacks \(list): the next `lockstep run` adds what is missing")
         }
         return PreflightFinding(
             .error, .source,

@@ -1,0 +1,141 @@
+// Part of Lockstep. See LICENSE.
+
+import Bolt
+import Foundation
+import TestServers
+import TestSupport
+import Testing
+
+/// The mapping file names other tables than it did, or the tables have changed so that the stream alone does not tell.
+@Suite(.oneAtATime, .postgres())
+struct `A table that the graph does not have yet` {
+    private static let schema = """
+        CREATE TABLE person (id int PRIMARY KEY, name text, code text);
+        CREATE TABLE room (no text PRIMARY KEY, name text);
+        CREATE TABLE task (
+            id bigint PRIMARY KEY, owner int REFERENCES person ON DELETE SET NULL, room text REFERENCES room, body text);
+        ALTER TABLE task ALTER body SET STORAGE EXTERNAL;
+        CREATE TABLE label (id int PRIMARY KEY, name text);
+        CREATE TABLE task_label (
+            task bigint REFERENCES task ON UPDATE CASCADE ON DELETE CASCADE, label int REFERENCES label, weight int,
+            PRIMARY KEY (task, label));
+        INSERT INTO person SELECT i, 'p' || i, i FROM generate_series(1, 300) i;
+        INSERT INTO room SELECT i, 'r' || i FROM generate_series(1, 20) i;
+        INSERT INTO task SELECT i, i % 300 + 1, i % 20 + 1, CASE WHEN i % 5 = 0 THEN repeat('x', 2200) || i END
+            FROM generate_series(1, 2000) i;
+        INSERT INTO label SELECT i, 'l' || i FROM generate_series(1, 30) i;
+        INSERT INTO task_label SELECT i, i % 30 + 1, i FROM generate_series(1, 1000) i;
+        """
+
+    private static func work(_ round: Int) -> String {
+        """
+        UPDATE task SET owner = id % 290 + 1 WHERE id % 97 = \(round);
+        UPDATE task SET id = id + 10000 WHERE id % 970 = \(round) AND id < 10000;
+        DELETE FROM task WHERE id % 500 = \(round);
+        INSERT INTO task (id, owner, body) VALUES (\(20000 + round), 7, repeat('n', 2300));
+        INSERT INTO task_label VALUES (\(20000 + round), \(round + 1), \(round));
+        UPDATE task_label SET weight = weight + 1 WHERE task % 97 = \(round);
+        UPDATE person SET name = 'w\(round)' WHERE id % 97 = \(round);
+        """
+    }
+
+    /// The mapping without some of its tables.
+    private static func without(_ tables: [String], _ text: String) -> String {
+        var isLeftOut = false
+        return text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            if let name = line.firstMatch(of: /^  public\.(\w+):/) { isLeftOut = tables.contains(String(name.1)) }
+            if line.first.map({ $0 != " " && $0 != "#" }) == true { isLeftOut = false }
+            let leads = tables.contains { line.contains("references: public.\($0)}") }
+            return !isLeftOut && !leads
+        }.joined(separator: "\n")
+    }
+
+    @Test(arguments: GraphServer.newest)
+    func `is read while the stream goes on, and one that the mapping lost leaves`(kind: GraphServer.Kind) async throws {
+        try await Project.on(kind, "edited", schema: Self.schema) { project in
+            try await project.propose()
+            let whole = try String(contentsOf: project.mapping, encoding: .utf8)
+            try project.edit { $0 = Self.without(["task", "task_label"], whole) }
+            try await project.whileRunning { _ in
+                try await project.settle()
+                try await project.expectEqual("without tasks")
+            }
+            try await project.sql(Self.work(0))
+            try project.edit { $0 = whole }
+            let check = try await project.lockstep("check")
+            #expect(check.exit == .code(0) && check.output.contains("lacks public.task"), "\(check)")
+            // Somebody is writing to the new table, and has been before it was published.
+            let slow = Task {
+                try await project.sql(
+                    """
+                    BEGIN; UPDATE task SET owner = 5 WHERE id % 7 = 1;
+                    DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM person WHERE id = 999) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+                    UPDATE task SET owner = 6 WHERE id % 7 = 2; COMMIT
+                    """)
+            }
+            try await eventually("the writer writes") {
+                try await project.sql(
+                    "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND relation = 'task'::regclass")
+                    != "0"
+            }
+            try await project.whileRunning { running in
+                try await running.says("public.task: it is in the mapping now")
+                try await eventually("it is begun with") {
+                    try await project.cypher("MATCH (l:LockstepLoad {pass: 'nodes'}) RETURN count(l)") == "1"
+                }
+                try await project.sql("UPDATE person SET name = 'late'; INSERT INTO person VALUES (999)")
+                _ = try await slow.value
+                for round in 1..<10 { try await project.sql(Self.work(round)) }
+                for round in 10..<20 { try await project.sql(Self.work(round)) }
+                try await running.says("loaded: public.task, public.task_label", within: .seconds(60))
+                try await project.settle()
+                try await project.expectEqual("with tasks")
+            }
+            try project.edit { $0 = Self.without(["label", "task_label"], whole) }
+            #expect(try await project.lockstep("check").output.contains("public.label is not in the mapping any more"))
+            try await project.whileRunning { running in
+                try await project.sql(Self.work(20))
+                try await project.settle()
+                #expect(running.log.contains("public.label: it is not in the mapping any more"), "\(running.log)")
+                #expect(try await project.cypher("MATCH (n:Label) RETURN count(n)") == "0")
+                try await project.expectEqual("without labels")
+            }
+        }
+    }
+
+    @Test(arguments: GraphServer.newest)
+    func `as it is now is read again while it is followed`(kind: GraphServer.Kind) async throws {
+        try await Project.on(kind, "altered", schema: Self.schema) { project in
+            try await project.propose()
+            try project.edit { text in
+                text = text.replacing(
+                    "tables:\n", with: "schemaChanges: {columnAdded: apply, columnRetyped: apply}\ntables:\n")
+            }
+            try await project.whileRunning { running in
+                try await project.settle()
+                for (index, statement) in [
+                    "ALTER TABLE person ALTER COLUMN code TYPE int USING code::int",
+                    "ALTER TABLE task ADD COLUMN priority int DEFAULT 5",
+                    """
+                    ALTER TABLE task DROP CONSTRAINT task_room_fkey; ALTER TABLE room ALTER COLUMN no TYPE int USING no::int;
+                    ALTER TABLE task ALTER COLUMN room TYPE int USING room::int, ADD FOREIGN KEY (room) REFERENCES room
+                    """,
+                    """
+                    DROP TABLE task_label; CREATE TABLE task_label (task bigint REFERENCES task ON UPDATE CASCADE ON DELETE CASCADE,
+                    label int REFERENCES label, weight int, PRIMARY KEY (task, label));
+                    INSERT INTO task_label SELECT id, 7, 0 FROM task WHERE id < 500
+                    """,
+                ].enumerated() {
+                    try await project.sql(Self.work(2 * index))
+                    try await project.sql(statement)
+                    try await project.sql(Self.work(2 * index + 1))
+                    try await eventually("it is read again: \(statement)", within: .seconds(60)) {
+                        running.log.components(separatedBy: "loaded: ").count > index + 1
+                    }
+                    try await project.settle()
+                    try await project.expectEqual(statement)
+                }
+            }
+        }
+    }
+}
