@@ -26,6 +26,9 @@ enum TableFindings {
         if !table.isLogged {
             return ("is unlogged or temporary: its changes are not in the WAL", "ALTER TABLE \(name) SET LOGGED;")
         }
+        if name.schema == "information_schema" || name.schema.hasPrefix("pg_") {
+            return ("is a table of the system: no publication takes it", "leave it out")
+        }
         return nil
     }
 
