@@ -53,7 +53,7 @@ public struct PipelineResync: Sendable {
         }
         let requests = tables.map { LoadRequest($0, reason: .resync, condition: condition) }
         try apply { () throws(ApplyError) in try LoadStore.add(requests, pipeline: settings.name, graph) }
-        try wake(source)
+        try Self.wake(settings.name, source)
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
         return (requests, slot?.activePID != nil)
     }
@@ -101,11 +101,11 @@ public struct PipelineResync: Sendable {
     }
 
     /// A running pipeline hears of it through its stream.
-    private func wake(_ source: PostgresConnection) throws(PipelineError) {
+    static func wake(_ pipeline: String, _ source: PostgresConnection) throws(PipelineError) {
         do throws(PostgresError) {
             _ = try source.query(
                 "SELECT pg_catalog.pg_logical_emit_message(true, \(QualifiedName.literal(LoadRequest.wakePrefix)), "
-                    + "\(QualifiedName.literal(settings.name)))")
+                    + "\(QualifiedName.literal(pipeline)))")
         } catch {
             // A standby writes no WAL: then it is seen at the next start.
             guard error.sqlState == "25006" || error.sqlState == "55000" else { throw PipelineError(error) }

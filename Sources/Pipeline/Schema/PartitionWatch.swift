@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+internal import Apply
 internal import Bolt
 internal import Mapping
 internal import PostgreSQL
@@ -56,6 +57,7 @@ struct PartitionWatch {
         }
         let now = try postgres { () throws(PostgresError) in try PartitionMemory.read(Array(roots.keys), source) }
         var found: [SchemaChange] = []
+        var requests: [LoadRequest] = []
         var settled: [PartitionMemory] = []
         for after in now {
             guard let before = remembered.first(where: { $0.root == after.root }), let name = roots[after.root] else {
@@ -78,26 +80,48 @@ struct PartitionWatch {
                 settled.append(after)
             } else {
                 guard let difference = try compare(name, stop) else { return nil }
-                if difference > 0 {
-                    let rows = "\(difference) difference\(difference == 1 ? "" : "s") between the table and the graph"
-                    found.append(change(name, suspicious, "it has to be read again: \(rows)"))
-                } else {
+                guard difference > 0 else {
                     settled.append(after)
+                    continue
+                }
+                let rows = "\(difference) difference\(difference == 1 ? "" : "s") between the table and the graph"
+                if policy == .apply, !mapping.isReadInOnePiece(name) {
+                    found.append(change(name, suspicious, "it is read again: \(rows)"))
+                    requests.append(LoadRequest(name, reason: .schemaChanged))
+                    settled.append(after)
+                } else {
+                    found.append(change(name, suspicious, "it has to be read again: \(rows)", needsReading: true))
                 }
             }
         }
-        let done = settled
-        try onGraph { graph throws(BoltError) in
-            try PartitionMemory.remember(done, graph, pipeline: settings.name)
-            if !found.isEmpty { try SchemaHistory.note(found, graph, pipeline: settings.name) }
-        }
+        try note(found, requests, settled)
+        if !requests.isEmpty { try PipelineResync.wake(settings.name, source) }
         return found
     }
 
-    private func change(_ table: QualifiedName, _ what: [String], _ action: String) -> SchemaChange {
+    /// What is to be read again is on record before its reason is forgotten.
+    private func note(
+        _ found: [SchemaChange], _ requests: [LoadRequest], _ settled: [PartitionMemory]
+    ) throws(PipelineError) {
+        try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+            if !requests.isEmpty {
+                try apply { () throws(ApplyError) in try LoadStore.add(requests, pipeline: settings.name, graph) }
+            }
+            do throws(BoltError) {
+                if !found.isEmpty { try SchemaHistory.note(found, graph, pipeline: settings.name) }
+                try PartitionMemory.remember(settled, graph, pipeline: settings.name)
+            } catch {
+                throw PipelineError(error)
+            }
+        }
+    }
+
+    private func change(
+        _ table: QualifiedName, _ what: [String], _ action: String, needsReading: Bool = false
+    ) -> SchemaChange {
         SchemaChange(
             kind: .partitionsChanged, policy: policy, table: table, what: what.listed, action: action,
-            needsReading: policy != .ignore)
+            needsReading: needsReading)
     }
 
     // MARK: Judging

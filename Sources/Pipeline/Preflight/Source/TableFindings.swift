@@ -40,9 +40,9 @@ enum TableFindings {
             PreflightFinding(
                 .note, .mapping,
                 "the stream of \(names.listed) does not say that a partition alone is emptied by TRUNCATE, attached with "
-                    + "rows, detached or dropped: `lockstep run` compares the table with the graph when it sees that, and "
-                    + (plan.file.schemaChanges[.partitionsChanged] == .ignore ? "goes on" : "stops if they differ"),
-                fix: "DELETE rows before, or INSERT them behind it; or schemaChanges: {partitionsChanged: ignore}")
+                    + "rows, detached or dropped: `lockstep run` looks after that itself (partitionsChanged: "
+                    + "\(plan.file.schemaChanges[.partitionsChanged].rawValue))",
+                fix: "DELETE rows before, or INSERT them behind it, and the table need not be read again")
         ]
     }
 
