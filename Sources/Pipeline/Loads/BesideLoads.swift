@@ -23,7 +23,7 @@ final class BesideLoads {
     /// Requests that nobody has begun with.
     private var waiting: [TableLoad]
     /// Some that an earlier attempt has begun with.
-    private(set) var begun: [TableLoad]
+    private(set) var begun: [TableLoad] = []
     /// Requests may have come.
     var isWoken = false
     private var notBefore = MonotonicTime.now
@@ -40,18 +40,26 @@ final class BesideLoads {
     var leftovers: LeftoverScan?
 
     init(
-        settings: PipelineSettings, loads: [TableLoad], report: @escaping @Sendable (PipelineEvent) -> Void,
+        settings: PipelineSettings, mapping: GraphMapping, loads: [TableLoad],
+        report: @escaping @Sendable (PipelineEvent) -> Void,
         stop: StopSignal
     ) {
         self.settings = settings
         self.report = report
         self.stop = stop
-        begun = loads.filter { $0.pass != nil }
-        waiting = loads.filter { $0.pass == nil }
+        self.waiting = []
+        for load in loads {
+            // What is no longer in the mapping is refused like any other request.
+            if load.pass != nil, mapping.tables.contains(load.request.table) {
+                begun.append(load)
+            } else {
+                waiting.append(load)
+            }
+        }
     }
 
     /// There is something to begin with.
-    var hasWork: Bool { isWoken || !waiting.isEmpty || !begun.isEmpty }
+    var hasWork: Bool { isWoken || !waiting.isEmpty }
 
     // MARK: When
 

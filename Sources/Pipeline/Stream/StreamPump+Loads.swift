@@ -41,36 +41,42 @@ extension StreamPump {
 
     // MARK: From the beginning to the end
 
+    /// Loads that an earlier attempt has begun with: until they are done nothing is believed of what the graph has of them,
+    /// from the first batch on.
+    mutating func continueLoads() {
+        guard let beside, !beside.begun.isEmpty else { return }
+        let ledger = LoadLedger(beside.begun)
+        settling = Settling(continuing: ledger, beside.settings, stop: stop)
+        useEncoder()
+        beside.begin(ledger)
+    }
+
     private mutating func beginLoads(_ beside: BesideLoads) throws(PipelineError) -> Bool {
         guard beside.hasWork else { return false }
         var refused: [TableLoad] = []
-        let continued = beside.begun.filter { mapping.tables.contains($0.request.table) }
-        let loads = continued.isEmpty ? beside.takeNext(mapping, refused: &refused) : continued
-        refused += beside.begun.filter { !mapping.tables.contains($0.request.table) }
+        let loads = beside.takeNext(mapping, refused: &refused)
         let ledger = LoadLedger(loads)
         let name = beside.settings.name
         if !loads.isEmpty {
             let made = Settling(continuing: ledger, beside.settings, stop: stop)
             let reader = try made.reader()
             let snapshot = try capture { () throws(CaptureError) in try reader.begin() }
-            if continued.isEmpty {
-                for load in loads {
-                    let heaps = try beside.heaps(of: load.request.table, reader)
-                    ledger.update(load) { $0.beginBeside(over: heaps, mapping) }
-                }
-                // What was going on while nobody kept a list of what was received.
-                let patience = try capture { () throws(CaptureError) in
-                    try reader.waitsForStandbys() ? nil : MonotonicTime.after(.seconds(2))
-                }
-                // A transaction that wrote to a table before that was published is in the stream in part, or not at all.
-                let isNew = loads.contains { [.added, .schemaChanged].contains($0.request.reason) }
-                beside.earlier = (snapshot.running, isNew ? nil : patience)
+            beside.begin(ledger)
+            for load in loads {
+                let heaps = try beside.heaps(of: load.request.table, reader)
+                ledger.update(load) { $0.beginBeside(over: heaps, mapping) }
             }
+            // What was going on while nobody kept a list of what was received.
+            let patience = try capture { () throws(CaptureError) in
+                try reader.waitsForStandbys() ? nil : MonotonicTime.after(.seconds(2))
+            }
+            // A transaction that wrote to a table before that was published is in the stream in part, or not at all.
+            let isNew = loads.contains { [.added, .schemaChanged].contains($0.request.reason) }
+            beside.earlier = (snapshot.running, isNew ? nil : patience)
             try capture { () throws(CaptureError) in try reader.end() }
             settling = made
             useEncoder()
         }
-        beside.begin(ledger)
         var statements: [EncodedStatement] = []
         if !refused.isEmpty { statements.append(LoadStore.remove(refused, pipeline: name)) }
         if !loads.isEmpty { statements.append(LoadStore.put(ledger.loads, pipeline: name)) }
@@ -119,6 +125,17 @@ extension StreamPump {
         try put(between([note(load, beside, settling)]))
     }
 
+    /// A condition that somebody gave cannot be asked of every row: that does not stop the pipeline.
+    private mutating func giveUp(
+        _ load: TableLoad, _ failure: CaptureError, _ beside: BesideLoads, _ settling: Settling
+    ) throws(PipelineError) {
+        let state = failure.postgres?.sqlState ?? ""
+        report(.warning("\(load.request.table) is not read any further: its condition fails with SQLSTATE \(state)"))
+        settling.ledger.update(load) { $0.pass = .settling }
+        beside.leftovers = nil
+        try put(between([note(load, beside, settling)]))
+    }
+
     // MARK: Ranges
 
     private mutating func readRange(
@@ -163,7 +180,9 @@ extension StreamPump {
             case .capture(let failure):
                 // Somebody has locked the table.
                 if failure.postgres?.sqlState == "55P03" { return false }
-                throw PipelineError(failure)
+                guard load.request.condition != nil, failure.isOfCondition else { throw PipelineError(failure) }
+                try giveUp(load, failure, beside, settling)
+                return true
             case .consumer(let failure): throw failure
             }
         }
@@ -244,11 +263,9 @@ extension StreamPump {
                 do throws(CaptureError) {
                     let found = try lookup.rows(page, into: ChangeBuffer(), reader)
                     let missing = page.filter { found[$0] == nil }
-                    guard let condition = load.request.condition else { return missing }
-                    let inReach = try reader.keys(
-                        missing.compactMap(SourceLookup.literals), of: lookup.read.table,
-                        columns: lookup.key.map(\.column), meeting: condition)
-                    return missing.filter { SourceLookup.literals($0).map(inReach.contains) ?? false }
+                    return try load.request.condition.map { condition throws(CaptureError) in
+                        try inReach(missing, of: condition, lookup, reader)
+                    } ?? missing
                 } catch {
                     switch error.postgres?.sqlState {
                     // Somebody has locked the table.
@@ -265,5 +282,27 @@ extension StreamPump {
             }
             try rest()
         }
+    }
+
+    /// Those of the keys that meet a condition on them; none where it cannot be asked of them.
+    private func inReach(
+        _ keys: [[BoltValue]], of condition: String, _ lookup: SourceLookup, _ reader: SnapshotCopy
+    ) throws(CaptureError) -> [[BoltValue]] {
+        do throws(CaptureError) {
+            let found = try reader.keys(
+                keys.compactMap(SourceLookup.literals), of: lookup.read.table, columns: lookup.key.map(\.column),
+                meeting: condition)
+            return keys.filter { SourceLookup.literals($0).map(found.contains) ?? false }
+        } catch {
+            guard error.isOfCondition else { throw error }
+            return []
+        }
+    }
+}
+
+extension CaptureError {
+    /// The condition is at fault, or a value that it was asked of.
+    fileprivate var isOfCondition: Bool {
+        postgres?.sqlState.map { $0.hasPrefix("22") || $0.hasPrefix("42") } ?? false
     }
 }

@@ -94,6 +94,7 @@ struct StreamPump {
 
     /// Runs until the stop is asked for, or everything is settled.
     mutating func run() throws(PipelineError) {
+        continueLoads()
         while !stop.isStopped, !isSettled {
             try confirm()
             switch try receive() {

@@ -389,7 +389,9 @@ final class PipelineAttempt: Sendable {
                             stream: stream, mapping: mapping, queue: queue, progress: progress, limits: limits,
                             stop: streamStop, settling: settling,
                             beside: ledger == nil
-                                ? BesideLoads(settings: settings, loads: loads, report: report, stop: streamStop) : nil,
+                                ? BesideLoads(
+                                    settings: settings, mapping: mapping, loads: loads, report: report, stop: streamStop
+                                ) : nil,
                             tableSize: { [self] table throws(PipelineError) in try size(of: table, mapping) },
                             report: report)
                         try pump.run()
