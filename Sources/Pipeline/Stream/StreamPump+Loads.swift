@@ -15,11 +15,15 @@ extension StreamPump {
     /// - Parameter hasMore: The stream has something to bring, too.
     /// - Returns: False where nothing was done.
     mutating func advanceLoads(hasMore: Bool) throws(PipelineError) -> Bool {
-        guard let beside, unfinished == nil, !stop.isStopped, beside.isDue(hasMore) else { return false }
+        guard let beside, settling != nil || beside.hasWork, unfinished == nil, !stop.isStopped, beside.isDue(hasMore)
+        else { return false }
         if beside.isWoken { try beside.lookForRequests(without: settling?.ledger.loads ?? []) }
         guard let settling else { return try beginLoads(beside) }
         let start = MonotonicTime.now
-        guard try areEarlierVisible(beside, settling) else { return false }
+        guard try areEarlierVisible(beside, settling) else {
+            beside.worked(since: start)
+            return false
+        }
         let pass = settling.ledger.pass
         if pass != beside.pass {
             // The next pass believes what this one has brought: the stream has to have come so far.
@@ -35,7 +39,7 @@ extension StreamPump {
         guard let load = settling.ledger.loads.first(where: { $0.pass == pass }) else { return false }
         let hasWorked =
             try pass == .leftovers ? deleteLeftovers(load, beside, settling) : readRange(load, beside, settling)
-        if hasWorked { beside.worked(since: start) }
+        beside.worked(since: start)
         return hasWorked
     }
 
