@@ -145,7 +145,7 @@ struct Scene {
         return known.first { $0.0 == text }?.1 ?? text
     }
 
-    private static func text(_ value: BoltValue) -> String {
+    static func text(_ value: BoltValue) -> String {
         switch value {
         case .list(let values): "[" + values.map(text).joined(separator: ",") + "]"
         case .string(let string): string

@@ -89,13 +89,15 @@ struct RowRuleTests {
         #expect(errors("label: P\n    derived: {full: \"<${name}>\"}", long).isEmpty)
     }
 
-    @Test func `a table of relationships cannot lead to rows that may not count`() {
+    @Test func `rows of relationships wait for what does not always count`() throws {
         let text = Self.people("label: P\n    softDelete: gone").replacing(
             "{skip: true}",
             with: "{relationship: L, from: {columns: [a], references: public.people}, "
                 + "to: {columns: [b], references: public.orders}}")
-        #expect(
-            faults(text, against: Self.shop()).contains { $0.contains("not all rows of public.people count") })
+        let mapping = try parsed(text).resolve(against: Self.shop())
+        #expect(mapping.joins.map(\.waits) == [true])
+        #expect(mapping.awaitedEnds(of: mapping.nodes[0]).map(\.side) == [.from])
+        #expect(mapping.constraints.contains { $0.label == "Lockstep__P__L__Order" && $0.isUnique })
     }
 
     @Test(arguments: [

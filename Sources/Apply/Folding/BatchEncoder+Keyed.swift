@@ -31,16 +31,19 @@ extension BatchEncoder {
         let hasStayed = (entity.existed && Int(entity.origin) == place) || program.isUnsettled
         // What had this key before is another row, which goes or has another key now.
         if entity.existed, !hasStayed, !entity.isTakenAlong {
-            writeKey(entity, into: writer.delete(Int(entity.program)))
+            writeDelete(entity)
         }
         let isKnown = memory.note(row: entity.hash, reference: 0, value: valueHash(ends, entity.row, fields, bytes))
         let mayHaveChanged = !hasStayed || program.mayComeUnseen || !(isKnown || entity.references == 0)
         if hasNullEnd(entity, fields) {
-            if hasStayed, mayHaveChanged { writeKey(entity, into: writer.delete(Int(entity.program))) }
+            if hasStayed, mayHaveChanged { writeDelete(entity) }
             return
         }
         let origin = program.isUnsettled ? place : Int(entity.origin)
-        if hasStayed ? mayHaveChanged : origin >= 0 && entities[origin].isTakenAlong {
+        if program.waits {
+            // It comes whole: what it was goes before any node does.
+            if hasStayed, mayHaveChanged { writeDelete(entity) }
+        } else if hasStayed ? mayHaveChanged : origin >= 0 && entities[origin].isTakenAlong {
             let move = writer.move(Int(entity.program))
             move.rows.appendListHeader(program.key.count * 2 + ends.count)
             entities.appendKey(of: entities[origin], to: &move.rows)
@@ -55,6 +58,7 @@ extension BatchEncoder {
             program.properties.contains { fields[Int(entity.row) + $0.column].kind != .unchanged }
             || program.derived.contains { !$0.isUnchanged(entity.row, fields) }
         if isCarried { try writeRow(entity, fields, bytes) }
+        if program.waits { try writeWaiting(entity, fields, bytes) }
     }
 
     private func writeKeyAndEnds(

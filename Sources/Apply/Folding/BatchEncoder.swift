@@ -307,17 +307,20 @@ public final class BatchEncoder {
                         continue
                     }
                     try writeRow(entity, fields, bytes)
+                    if programs[Int(entity.program)].waits { try writeWaiting(entity, fields, bytes) }
                     let hasStayed = entity.existed && Int(entity.origin) == place
                     let mayBeNew = programs[Int(entity.program)].mayComeUnseen
                     try writeReferences(entity, hasStayed: hasStayed && !mayBeNew, fields, bytes)
                 } catch {
                     throw error.ofRow(with: entities.keyText(of: entity))
                 }
+                writeArrival(place)
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
             } else if entity.difference != 0 {
                 try writeCounted(entity, fields, bytes)
-            } else if entity.existed || programs[Int(entity.program)].isUnsettled, !entity.isTakenAlong {
-                writeDelete(entity)
+            } else if entity.existed || programs[Int(entity.program)].isUnsettled {
+                writeDeparture(entity)
+                if !entity.isTakenAlong { writeDelete(entity) }
             }
         }
         statements.append(contentsOf: writer.takeStatements())
@@ -363,8 +366,9 @@ public final class BatchEncoder {
             && !programs[Int(entity.program)].isUnsettled
     }
 
-    private func writeDelete(_ entity: Entity) {
+    func writeDelete(_ entity: Entity) {
         let program = programs[Int(entity.program)]
+        if program.waits { writeKey(entity, into: writer.dropWaiting(Int(entity.program))) }
         guard program.part == .relationships, !program.isJoin else {
             return writeKey(entity, into: writer.delete(Int(entity.program)))
         }
@@ -403,6 +407,15 @@ public final class BatchEncoder {
         target.rows.appendListHeader(
             program.key.count + program.properties.count + program.derived.count - absent.count)
         entities.appendKey(of: entity, to: &target.rows)
+        try writeValues(entity, fields, bytes, into: target)
+        target.rowCount += 1
+    }
+
+    /// Those that the stream carried.
+    func writeValues(
+        _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan, into target: EncodedStatement
+    ) throws(ApplyError) {
+        let program = programs[Int(entity.program)]
         for column in program.properties {
             let field = fields[Int(entity.row) + column.column]
             switch field.kind {
@@ -414,7 +427,6 @@ public final class BatchEncoder {
         for derived in program.derived where !derived.isUnchanged(entity.row, fields) {
             try write(derived, entity.row, program, fields, bytes, into: &target.rows)
         }
-        target.rowCount += 1
     }
 
     private func writeReferences(

@@ -8,7 +8,8 @@ internal import PostgreSQL
 struct SegmentWriter {
     /// In this order; see "Folding" in docs/ARCHITECTURE.md.
     enum Phase: Int, CaseIterable {
-        case truncate, carry, joinDelete, nodeMove, nodeUpsert, joinMove, stale, reference, joinLink, joinUpsert,
+        case truncate, carry, joinDelete, dismissMoved, nodeMove, nodeUpsert, joinMove, stale, reference, joinLink,
+            joinUpsert, wait, dismiss,
             nodeDelete
     }
 
@@ -26,6 +27,7 @@ struct SegmentWriter {
     private struct Output {
         let first: Int
         let references: Int
+        let adoptions: Int
         /// Upserts of rows that came without some columns, or that have some of the labels that depend on the row.
         var partial: [(absent: [Int], holding: UInt64, slot: Int)] = []
 
@@ -37,6 +39,12 @@ struct SegmentWriter {
         func reference(_ reference: Int) -> Int { first + 5 + 2 * reference }
         func disown(_ adoption: Int) -> Int { stale(references + adoption) }
         func adopt(_ adoption: Int) -> Int { reference(references + adoption) }
+        // Of a node's table for each end that rows wait at; of relationships that wait, one.
+        func dismiss(_ end: Int) -> Int { stale(references + adoptions + 2 * end) }
+        func dismissMoved(_ end: Int) -> Int { stale(references + adoptions + 2 * end + 1) }
+        func admit(_ end: Int) -> Int { reference(references + adoptions + 2 * end) }
+        var dropWaiting: Int { dismiss(0) }
+        var wait: Int { admit(0) }
     }
 
     private var slots: ContiguousArray<Slot> = []
@@ -46,8 +54,10 @@ struct SegmentWriter {
 
     mutating func add(_ program: TableProgram) {
         let references = program.references.count
-        outputs.append(Output(first: slots.count, references: references))
-        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * (references + program.adoptions.count)))
+        let adoptions = program.adoptions.count
+        outputs.append(Output(first: slots.count, references: references, adoptions: adoptions))
+        let ends = program.waits ? 1 : program.awaited.count
+        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * (references + adoptions + 2 * ends)))
         programs.append(program)
     }
 
@@ -64,8 +74,11 @@ struct SegmentWriter {
     mutating func truncate(_ program: Int) {
         let table = programs[program]
         guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
-        phases[Phase.truncate.rawValue].append(
-            EncodedStatement(text: table.shape.truncateText, table: table.table, takesRows: false))
+        let ends = table.awaited.map { $0.join.dismissAllStatement() }
+        for text in ends + table.shape.truncateTexts {
+            phases[Phase.truncate.rawValue].append(
+                EncodedStatement(text: text, table: table.table, takesRows: false))
+        }
     }
 
     // Moves and what is carried are never split: all is read before anything is written.
@@ -110,9 +123,7 @@ struct SegmentWriter {
 
     /// For relationships with a key of their own.
     mutating func link(_ program: Int) -> EncodedStatement {
-        open(outputs[program].reference(0), .joinLink, program) {
-            if case .join(let join) = $0.shape { join.linkStatement() } else { "" }
-        }
+        open(outputs[program].reference(0), .joinLink, program) { $0.shape.join?.linkStatement() ?? "" }
     }
 
     mutating func disown(_ program: Int, adoption: Int) -> EncodedStatement {
@@ -127,6 +138,29 @@ struct SegmentWriter {
             let adoption = $0.adoptions[adoption]
             return $0.shape.node?.adoptStatement(adoption.reference, of: adoption.holder) ?? ""
         }
+    }
+
+    /// - Parameter moves: The node takes another key, else it is deleted: that comes last, and until then what is linked
+    ///   may be linked to it.
+    mutating func dismiss(_ program: Int, end: Int, moves: Bool) -> EncodedStatement {
+        let slot = moves ? outputs[program].dismissMoved(end) : outputs[program].dismiss(end)
+        return open(slot, moves ? .dismissMoved : .dismiss, program) {
+            $0.awaited[end].join.dismissStatement($0.awaited[end].side, onlyGone: $0.keepsNodes)
+        }
+    }
+
+    mutating func admit(_ program: Int, end: Int) -> EncodedStatement {
+        open(outputs[program].admit(end), .reference, program) {
+            $0.awaited[end].join.admitStatement($0.awaited[end].side)
+        }
+    }
+
+    mutating func dropWaiting(_ program: Int) -> EncodedStatement {
+        open(outputs[program].dropWaiting, .joinDelete, program) { $0.shape.join?.dropWaitingStatement() ?? "" }
+    }
+
+    mutating func wait(_ program: Int) -> EncodedStatement {
+        open(outputs[program].wait, .wait, program) { $0.shape.join?.waitStatement() ?? "" }
     }
 
     mutating func delete(_ program: Int) -> EncodedStatement {
@@ -177,6 +211,10 @@ extension TableProgram.Shape {
         if case .node(let node, _) = self { node } else { nil }
     }
 
+    fileprivate var join: JoinMapping? {
+        if case .join(let join) = self { join } else { nil }
+    }
+
     fileprivate var moveText: String {
         switch self {
         case .node(let node, _): node.moveStatement()
@@ -184,10 +222,10 @@ extension TableProgram.Shape {
         }
     }
 
-    fileprivate var truncateText: String {
+    fileprivate var truncateTexts: [String] {
         switch self {
-        case .node(let node, _): node.truncateStatement()
-        case .join(let join): join.truncateStatement()
+        case .node(let node, _): [node.truncateStatement()]
+        case .join(let join): [join.truncateStatement()] + (join.waits ? [join.truncateWaitingStatement()] : [])
         }
     }
 }

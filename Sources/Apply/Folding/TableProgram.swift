@@ -54,6 +54,8 @@ public final class TableProgram {
     /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
     let mayRepeatKeys: Bool
     let adoptions: [Adoption]
+    /// Tables of relationships whose rows wait for this table's nodes, and at which end.
+    let awaited: [(join: JoinMapping, side: JoinMapping.Side)]
     /// A row that passes is as good as deleted; nil where there are none, or where the reader has left them out.
     let absence: TestProgram?
     /// Behind a node's ordinary labels.
@@ -88,6 +90,9 @@ public final class TableProgram {
     let keepsNodes: Bool
 
     var isJoin: Bool { if case .join = shape { true } else { false } }
+
+    /// Its rows wait where one of their ends is not there; they come whole.
+    var waits: Bool { if case .join(let join) = shape { join.waits } else { false } }
 
     /// Its relationships have a key of their own.
     var isKeyed: Bool { !ends.isEmpty }
@@ -138,9 +143,11 @@ public final class TableProgram {
             }
             var labels: [TestProgram] = []
             if writesRows { for label in node.conditionalLabels { labels.append(try test(label.test, in: relation)) } }
+            let isLeft = part == .departures && keepsNodes
             return TableProgram(
                 relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
                 writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
+                awaited: isAdopting || isLeft ? mapping.awaitedEnds(of: node) : [],
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
                     try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
                 }, absence: try absence(node.rows, in: relation, part, keepsNodes), labels: labels,
@@ -179,7 +186,8 @@ public final class TableProgram {
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
         ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool, keepsNodes: Bool,
-        adoptions: [Adoption] = [], distinctColumns: [Int]? = nil, absence: TestProgram?, labels: [TestProgram] = [],
+        adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
+        distinctColumns: [Int]? = nil, absence: TestProgram?, labels: [TestProgram] = [],
         derived: [DerivedProgram]
     ) {
         table = relation.name
@@ -195,6 +203,7 @@ public final class TableProgram {
         self.writesRows = writesRows
         self.keepsNodes = keepsNodes
         self.adoptions = adoptions
+        self.awaited = awaited
         self.absence = absence
         self.labels = labels
         self.derived = derived

@@ -58,8 +58,11 @@ public struct MappingFile: Sendable {
     /// Whether a relationship is there that no constraint guards.
     public var hasUnenforcedReferences: Bool {
         tables.contains { entry in
-            guard case .node(let node) = entry.role else { return false }
-            return node.references.contains { !$0.isEnforced }
+            switch entry.role {
+            case .node(let node): node.references.contains { !$0.isEnforced }
+            case .join(let join): !join.from.isEnforced || !join.to.isEnforced
+            case .skip: false
+            }
         }
     }
 }

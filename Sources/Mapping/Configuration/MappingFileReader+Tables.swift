@@ -117,10 +117,9 @@ extension MappingFileReader {
             let type = required("type", &fields).flatMap { text($0, "type") }
             let end = end(&fields)
             let isReversed = fields.take("reversed").map { flag($0, "reversed") } ?? false
-            let isEnforced = fields.take("enforced").map { flag($0, "enforced") } ?? true
             finish(fields)
             guard let type, let end else { return nil }
-            return ReferenceEntry(type: type, end: end, isReversed: isReversed, isEnforced: isEnforced)
+            return ReferenceEntry(type: type, end: end, isReversed: isReversed)
         }
     }
 
@@ -135,9 +134,10 @@ extension MappingFileReader {
         let columnsNode = required("columns", &fields)
         let columns = columnsNode.flatMap { names($0, "columns") }
         let table = required("references", &fields).flatMap { text($0, "references") }.flatMap { tableName($0) }
+        let isEnforced = fields.take("enforced").map { flag($0, "enforced") } ?? true
         if let columnsNode, let columns, columns.isEmpty { fault(.value, columnsNode.position, "columns is empty") }
         guard let columns, !columns.isEmpty, let table else { return nil }
-        return EndEntry(columns: columns, references: table)
+        return EndEntry(columns: columns, references: table, isEnforced: isEnforced)
     }
 
     mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {

@@ -125,7 +125,7 @@ struct PolicyEntries: Sendable, Equatable {
 struct EndEntry: Sendable, Equatable {
     var columns: [Located<String>]
     var references: Located<QualifiedName>
-    /// Something guarantees that the other row is there.
+    /// False: no constraint has to guarantee that the other row is there.
     var isEnforced = true
 }
 
@@ -133,6 +133,6 @@ struct ReferenceEntry: Sendable, Equatable {
     var type: Located<String>
     var end: EndEntry
     var isReversed = false
-    /// False: no constraint has to guarantee that the other row is there.
-    var isEnforced = true
+
+    var isEnforced: Bool { end.isEnforced }
 }

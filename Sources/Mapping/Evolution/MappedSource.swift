@@ -130,11 +130,10 @@ extension GraphMapping {
         var result = self
         result.catalogLSN = lsn
         for node in nodes {
-            let columns = (node.key + node.properties + node.references.flatMap(\.target.key)).map(\.column)
-            result.note(catalog.table(node.table), columns, memory)
+            result.note(catalog.table(node.table), node.columns.map(\.column), memory)
         }
         for join in joins {
-            result.note(catalog.table(join.table), (join.key + join.properties).map(\.column), memory)
+            result.note(catalog.table(join.table), join.columns.map(\.column), memory)
         }
         return result
     }
@@ -160,6 +159,7 @@ extension NodeMapping {
 extension JoinMapping {
     public func carried(by relation: Relation, retyped: Set<String>) -> JoinMapping {
         var result = self
+        result.ownKey = ownKey.map { $0.carried(by: relation, retyped) ?? $0 }
         result.from.key = from.key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.to.key = to.key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.properties = properties.compactMap { $0.carried(by: relation, retyped) }

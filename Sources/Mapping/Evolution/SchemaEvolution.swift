@@ -116,8 +116,21 @@ public struct SchemaEvolution: Sendable {
         case .join(let join):
             relationshipSweep(
                 labels[join.from.references.value], join.type.value, labels[join.to.references.value])
+                + waitingSweep(join)
         case .skip: []
         }
+    }
+
+    /// Rows of a table of relationships may wait as nodes of their own.
+    private func waitingSweep(_ join: JoinEntry) -> [String] {
+        waitingPattern(join).map { ["MATCH \($0) WITH w LIMIT 5000 DELETE w RETURN count(*) AS deleted"] } ?? []
+    }
+
+    private func waitingPattern(_ join: JoinEntry) -> String? {
+        guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
+            return nil
+        }
+        return "(w:\(Cypher.quoted(JoinMapping.waitingLabel(from, join.type.value, to))))"
     }
 
     private func relationshipSweep(_ from: String?, _ type: String, _ to: String?) -> [String] {
@@ -247,7 +260,10 @@ public struct SchemaEvolution: Sendable {
                 return []
             }
             let pattern = "(:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(join.type.value))]->(:\(Cypher.quoted(to)))"
-            return join.properties.filter { $0.column.value == name }.map { removal(pattern, "o", $0.property.value) }
+            return join.properties.filter { $0.column.value == name }.flatMap { entry in
+                [removal(pattern, "o", entry.property.value)]
+                    + (waitingPattern(join).map { [removal($0, "w", entry.property.value)] } ?? [])
+            }
         case .skip: return []
         }
     }

@@ -123,6 +123,9 @@ public struct JoinMapping: Sendable {
     public var properties: [PropertyMapping]
     /// Two rows can have the same key until their transaction ends.
     public var isKeyDeferrable: Bool
+    /// Nothing guarantees that both ends are there: rows wait, as nodes of Lockstep's own, until they are. Changes bring
+    /// whole rows then.
+    public var waits = false
     public var rows = RowCondition()
     public var extra = ExtraProperties()
 

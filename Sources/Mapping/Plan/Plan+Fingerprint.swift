@@ -29,7 +29,8 @@ extension Plan {
         guard let join = mapping.joins.first(where: { $0.table == table }) else { return nil }
         return lines(
             [
-                ["relationship", join.type, join.from.label, join.to.label], join.ownKey.map { describe($0, table) },
+                ["relationship", join.type, join.from.label, join.to.label] + (join.waits ? ["waits"] : []),
+                join.ownKey.map { describe($0, table) },
                 join.from.key.map { describe($0, table) }, join.to.key.map { describe($0, table) },
                 join.properties.map { describe($0, table) }.sorted(),
             ], join.rows, join.extra, table)

@@ -98,8 +98,17 @@ extension Plan {
                 planned("create waiting \(reference.type)", node.adoptStatement(reference, of: holder)),
             ]
         }
+        let awaited = mapping.awaitedEnds(of: node).flatMap { join, side in
+            [
+                planned("let \(join.type) wait", join.dismissStatement(side, onlyGone: false)),
+                planned("create waiting \(join.type)", join.admitStatement(side)),
+                planned("in parts: let \(join.type) wait", join.dismissStatement(side, onlyGone: true)),
+                planned("truncate: let \(join.type) wait", join.dismissAllStatement()),
+                planned("in parts: truncate: let \(join.type) wait", join.dismissSweepStatement()),
+            ]
+        }
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + labelled + references + waiting
+        return own + labelled + references + waiting + awaited
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {
@@ -111,7 +120,16 @@ extension Plan {
             !join.isKeyed
             ? [upsert]
             : [planned("create relationship", join.linkStatement())] + (join.written.isEmpty ? [] : [upsert])
-        return puts + [
+        let waits =
+            !join.waits
+            ? []
+            : [
+                planned("keep waiting row", join.waitStatement()),
+                planned("delete waiting row", join.dropWaitingStatement()),
+                planned("truncate waiting rows", join.truncateWaitingStatement()),
+                planned("in parts: truncate waiting rows", join.waitingSweepStatement()),
+            ]
+        return puts + waits + [
             planned("change key\(join.isKeyed ? " or ends" : "")", join.moveStatement()),
             planned("delete relationship", join.deleteStatement()),
             planned("truncate", join.truncateStatement()),

@@ -268,10 +268,11 @@ extension ProposalBuilder {
             let (types, why) = typeNames(foreignKey)
             let type = uniqueType(types, from: label, to: targetLabel)
             let end = EndEntry(
-                columns: orderedColumns(foreignKey).map { Located($0) }, references: Located(foreignKey.referencedTable)
-            )
+                columns: orderedColumns(foreignKey).map { Located($0) },
+                references: Located(foreignKey.referencedTable),
+                isEnforced: foreignKey.isValidated)
             result.append(
-                (ReferenceEntry(type: Located(type), end: end, isEnforced: foreignKey.isValidated), foreignKey))
+                (ReferenceEntry(type: Located(type), end: end), foreignKey))
             let byKey = Set(foreignKey.referencedColumns) == Set(nodeKey(target))
             proposed.referenceReasons.append(
                 "foreign key \(foreignKey.constraintName); "

@@ -44,6 +44,7 @@ extension GraphMapping {
             }
         }
         for join in joins where join.isKeyed { found.append(Self.index(of: join)) }
+        for join in joins where join.waits { found += join.waitingConstraints }
         return found
     }
 
@@ -66,7 +67,7 @@ extension GraphMapping {
             statement: "CREATE INDEX \(Cypher.quoted(name)) IF NOT EXISTS FOR (n:\(Cypher.quoted(label))) ON (\(list))")
     }
 
-    private static func uniqueness(name: String, label: String, properties: [String]) -> GraphConstraint {
+    static func uniqueness(name: String, label: String, properties: [String]) -> GraphConstraint {
         let list = properties.map { "n." + Cypher.quoted($0) }.joined(separator: ", ")
         let required = properties.count == 1 ? list : "(\(list))"
         return GraphConstraint(

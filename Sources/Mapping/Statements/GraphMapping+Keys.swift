@@ -4,7 +4,7 @@
 extension NodeMapping {
     /// The keys of every node. Record: key….
     public func keysQuery() -> String {
-        "MATCH (n:\(Cypher.quoted(label))) RETURN " + names("n", key)
+        "MATCH (n:\(Cypher.quoted(label))) RETURN " + names("n", key).joined(separator: ", ")
     }
 
     /// Deletes some nodes that lack a part of their key, which no row has made, and returns how many. Takes no rows.
@@ -16,10 +16,16 @@ extension NodeMapping {
 }
 
 extension JoinMapping {
-    /// The keys of every relationship. Record: key….
+    /// The keys of every relationship, and of every row that waits. Record: key….
     public func keysQuery() -> String {
-        let keys = isKeyed ? names("o", ownKey) : names("a", from.key) + ", " + names("b", to.key)
-        return pattern + " RETURN " + keys
+        let keys = isKeyed ? names("o", ownKey) : names("a", from.key) + names("b", to.key)
+        guard waits else { return pattern + " RETURN " + keys.joined(separator: ", ") }
+        // Both halves of a UNION have to call their columns the same.
+        func numbered(_ keys: [String]) -> String {
+            keys.enumerated().map { "\($1) AS k\($0)" }.joined(separator: ", ")
+        }
+        return pattern + " RETURN \(numbered(keys)) UNION ALL "
+            + "MATCH (w:\(Cypher.quoted(waitingLabel))) RETURN \(numbered(waitingKeyNames.map { "w.\($0)" }))"
     }
 
     /// Deletes some relationships that lack a part of their own key, which no row has made, and returns how many. Takes no
@@ -35,6 +41,6 @@ extension JoinMapping {
     }
 }
 
-private func names(_ variable: String, _ key: [PropertyMapping]) -> String {
-    key.map { "\(variable).\(Cypher.quoted($0.property))" }.joined(separator: ", ")
+private func names(_ variable: String, _ key: [PropertyMapping]) -> [String] {
+    key.map { "\(variable).\(Cypher.quoted($0.property))" }
 }

@@ -48,6 +48,13 @@ extension GraphMapping {
         }
     }
 
+    /// The tables of relationships whose rows wait for nodes of this one, and at which end.
+    public func awaitedEnds(of node: NodeMapping) -> [(join: JoinMapping, side: JoinMapping.Side)] {
+        joins.filter(\.waits).flatMap { join in
+            (join.from.label == node.label ? [(join, .from)] : []) + (join.to.label == node.label ? [(join, .to)] : [])
+        }
+    }
+
     /// The index by which waiting holders are found.
     static func waitingIndex(_ holder: NodeMapping, _ reference: ReferenceMapping) -> GraphConstraint {
         index(name: "lockstep_waiting", label: holder.label, properties: reference.kept)

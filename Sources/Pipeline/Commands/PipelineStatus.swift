@@ -69,13 +69,15 @@ public struct PipelineStatus: Sendable {
     ) throws(PipelineError) -> Int64 {
         var count: Int64 = 0
         let memory = try SchemaMemory.read(graph, pipeline: file.pipeline)
-        for node in try PipelinePlan.make(file, source, memory: memory).mapping.nodes {
-            for reference in node.references where !reference.kept.isEmpty {
-                do throws(BoltError) {
-                    count += try graph.query(node.waitingQuery(reference)).rows.first?.first?.integerValue ?? 0
-                } catch {
-                    throw PipelineError(error)
-                }
+        let mapping = try PipelinePlan.make(file, source, memory: memory).mapping
+        let references = mapping.nodes.flatMap { node in
+            node.references.filter { !$0.kept.isEmpty }.map { node.waitingQuery($0) }
+        }
+        for query in references + mapping.joins.filter(\.waits).map({ $0.waitingQuery() }) {
+            do throws(BoltError) {
+                count += try graph.query(query).rows.first?.first?.integerValue ?? 0
+            } catch {
+                throw PipelineError(error)
             }
         }
         return count

@@ -70,9 +70,9 @@ struct GraphSetup {
 
     /// Deletes all that the mapping makes, in slices: one transaction of all could break the server's memory limit.
     func wipe(_ writer: GraphWriter, expecting checkpoint: Checkpoint?) throws(PipelineError) {
-        for node in mapping.nodes {
+        for label in mapping.nodes.map(\.label) + mapping.joins.filter(\.waits).map(\.waitingLabel) {
             let slice =
-                "MATCH (n:\(Cypher.quoted(node.label))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
+                "MATCH (n:\(Cypher.quoted(label))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
             while true {
                 let rows = try apply { () throws(ApplyError) in
                     try writer.transaction(slice, expecting: checkpoint)

@@ -218,7 +218,7 @@ extension StreamPump {
         let node = mapping.nodes.first { $0.table == table }
         let join = mapping.joins.first { $0.table == table }
         guard let key = node?.key ?? join?.key, let query = node?.keysQuery() ?? join?.keysQuery(),
-            let deletion = node?.deleteStatement() ?? join?.deleteStatement()
+            let deletions = node.map({ [$0.deleteStatement()] }) ?? join?.deleteStatements
         else {
             try endPass(load, beside, settling)
             return true
@@ -251,7 +251,9 @@ extension StreamPump {
         }
         let missing = try missing(page[...], lookup, load, settling)
         var statements = [note(load, beside, settling)]
-        if !missing.isEmpty { statements.append(EncodedStatement(text: deletion, table: table, rows: missing)) }
+        if !missing.isEmpty {
+            statements += deletions.map { EncodedStatement(text: $0, table: table, rows: missing) }
+        }
         try put(between(statements))
         return true
     }

@@ -208,8 +208,10 @@ extension GraphMapping {
     /// What empties truncated tables. Those come first that refer to others: what they refer to has lost its relationships
     /// then, little by little.
     fileprivate func sweeps(of tables: Set<QualifiedName>) -> [Sweep] {
-        var sweeps = joins.filter { tables.contains($0.table) }
-            .map { Sweep(text: $0.sweepStatement(), table: $0.table) }
+        var sweeps = joins.filter { tables.contains($0.table) }.flatMap { join in
+            ([join.sweepStatement()] + (join.waits ? [join.waitingSweepStatement()] : []))
+                .map { Sweep(text: $0, table: join.table) }
+        }
         var rest = nodes.filter { tables.contains($0.table) }
         while !rest.isEmpty {
             let next = rest.firstIndex { node in
@@ -218,6 +220,7 @@ extension GraphMapping {
                 }
             }
             let node = rest.remove(at: next ?? 0)
+            sweeps += awaitedEnds(of: node).map { Sweep(text: $0.join.dismissSweepStatement(), table: node.table) }
             sweeps.append(Sweep(text: node.sweepStatement(), table: node.table))
         }
         return sweeps

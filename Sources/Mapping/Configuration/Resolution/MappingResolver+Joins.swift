@@ -2,12 +2,26 @@
 
 internal import PostgreSQL
 
-// Tables of relationships with a key of their own.
+// Tables of relationships with a key of their own, and those whose rows wait for their ends.
 extension MappingResolver {
+    /// A row that comes to have both ends, or to lack one, has to come whole. What the replica identity holds is short.
+    mutating func checkWholeWaiting(_ join: JoinEntry, _ mapping: JoinMapping, _ table: Catalog.Table) {
+        guard table.replicaIdentity != .full else { return }
+        let long = mapping.columns.map(\.column).filter { name in
+            !table.identityColumns.contains(name) && table.column(name).map(catalog.mayBeToasted) ?? false
+        }
+        guard let first = long.first else { return }
+        note(
+            .key, join.from.columns[0].position,
+            "rows of \(table.name) may wait for what they lead to, and the stream leaves out long values that were not "
+                + "changed, as of \(first)",
+            "\(table.fullIdentitySQL) Or exclude \(Array(Set(long)).sorted().joined(separator: ", "))")
+    }
+
     /// While an end is NULL there is no relationship, and nothing in the graph holds what it had: the stream has to bring
     /// all of the row when the end comes back, also what is stored out of line.
     mutating func checkLooseEnds(_ join: JoinEntry, _ mapping: JoinMapping, _ table: Catalog.Table) {
-        guard table.replicaIdentity != .full else { return }
+        guard table.replicaIdentity != .full, !mapping.waits else { return }
         let loose = (join.from.columns + join.to.columns).filter { table.column($0.value)?.isNotNull == false }
         let written = (mapping.properties + mapping.extra.derived.flatMap(\.columns)).map(\.column)
         let long = written.filter { table.column($0).map(catalog.mayBeToasted) ?? false }

@@ -111,8 +111,8 @@ extension MappingResolver {
 
     private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
         checkName(join.type, "relationship type")
-        let from = end(join.from, from: table, isJoin: true)
-        let to = end(join.to, from: table, isJoin: true)
+        let from = end(join.from, from: table, isEnforced: join.from.isEnforced, isJoin: true)
+        let to = end(join.to, from: table, isEnforced: join.to.isEnforced, isJoin: true)
         let properties = join.properties.compactMap { property($0, table) }
         let key = join.key.map { property($0, table, isKey: true) }
         checkProperties(join.key + join.properties + namesBesideColumns(entry))
@@ -126,6 +126,10 @@ extension MappingResolver {
         var mapping = JoinMapping(
             table: table.name, type: join.type.value, ownKey: ownKey, from: from, to: to, properties: properties)
         (mapping.rows, mapping.extra) = (rows, extra)
+        mapping.waits = [join.from, join.to].contains {
+            !$0.isEnforced || nodes[$0.references.value]?.rows.isAlways == false
+        }
+        if mapping.waits { checkWholeWaiting(join, mapping, table) }
         let columns = join.identifyingColumns
         if mapping.isKeyed {
             guard checkKey(columns, at: join.key[0].column.position, table) else { return nil }
@@ -234,16 +238,9 @@ extension MappingResolver {
         let names = entry.columns.map(\.value)
         let key = target.key.map(\.column)
         let position = entry.columns[0].position
-        guard !isJoin || target.rows.isAlways else {
-            note(
-                .reference, position,
-                "not all rows of \(target.table) count (where, softDelete), and a table of relationships cannot wait for one",
-                "make the table a node (label and key), whose relationships can")
-            return nil
-        }
         guard let foreignKey = table.foreignKey(over: names, to: target.table, key: key) else {
             guard !isEnforced, names.count == key.count else {
-                reportMissingForeignKey(entry, table, target, isJoin: isJoin)
+                reportMissingForeignKey(entry, table, target)
                 return nil
             }
             let pairs = zip(names, key).map { (column: $0, referenced: $1) }
@@ -253,7 +250,7 @@ extension MappingResolver {
             note(
                 .reference, position,
                 "\(foreignKey.constraintName) is NOT VALID: rows may refer to rows that are not there",
-                foreignKey.validation(of: table) + Self.orUnenforced(isJoin: isJoin))
+                foreignKey.validation(of: table) + Self.orUnenforced)
             return nil
         }
         guard !isJoin || Set(foreignKey.referencedColumns) == Set(key) else {
@@ -269,11 +266,8 @@ extension MappingResolver {
     }
 
     /// What helps beside a constraint.
-    private static func orUnenforced(isJoin: Bool) -> String {
-        isJoin
-            ? " Or make the table a node (label and key), whose relationships can say enforced: false"
-            : " Or say enforced: false, and the relationship is there whenever both rows are"
-    }
+    private static let orUnenforced =
+        " Or say enforced: false, and the relationship is there whenever both rows are"
 
     private mutating func end(
         _ name: String, _ pairs: [(column: String, referenced: String)], from table: Catalog.Table,
@@ -336,7 +330,7 @@ extension MappingResolver {
     }
 
     private mutating func reportMissingForeignKey(
-        _ entry: EndEntry, _ table: Catalog.Table, _ target: NodeMapping, isJoin: Bool
+        _ entry: EndEntry, _ table: Catalog.Table, _ target: NodeMapping
     ) {
         let names = entry.columns.map(\.value)
         let key = target.key.map(\.column)
@@ -351,7 +345,7 @@ extension MappingResolver {
         let remedy =
             others.isEmpty
             ? "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(names.sqlList)) REFERENCES \(target.table) (\(key.sqlList));"
-                + Self.orUnenforced(isJoin: isJoin)
+                + Self.orUnenforced
             : "its foreign keys there are over "
                 + others.map { "(\($0.columns.joined(separator: ", ")))" }.joined(separator: " and ")
         note(

@@ -1,0 +1,149 @@
+// Part of Lockstep. See LICENSE.
+
+// Tables of relationships of which nothing guarantees that both ends are there. While one is not, the row waits: as a node
+// of Lockstep's own, which holds the row's key, what it names at both ends, and its properties. It becomes the relationship
+// when the end comes, and the relationship becomes it when an end goes. So each row is one of the two, never both.
+extension JoinMapping {
+    /// One of the two ends, as its nodes' table sees it.
+    public enum Side: Sendable {
+        case from
+        case to
+    }
+
+    /// The label of rows that wait.
+    public var waitingLabel: String { Self.waitingLabel(from.label, type, to.label) }
+
+    static func waitingLabel(_ from: String, _ type: String, _ to: String) -> String {
+        "Lockstep__\(from)__\(type)__\(to)"
+    }
+
+    private var waiting: String { Cypher.quoted(waitingLabel) }
+
+    /// Keeps the rows that lack an end. Row: own key…, from key…, to key…, then all that is ``written``.
+    public func waitStatement() -> String {
+        "UNWIND $rows AS r OPTIONAL " + node("a", from, at: ownKey.count)
+            + " OPTIONAL " + node("b", to, at: ownKey.count + from.key.count)
+            + " WITH r, a, b WHERE a IS NULL OR b IS NULL MERGE (w:\(waiting) {\(waitingKey)})"
+            + Cypher.set("w", waitingValues + written, extra.constants, at: isKeyed ? ownKey.count : 0)
+    }
+
+    /// Row: key….
+    public func dropWaitingStatement() -> String {
+        "UNWIND $rows AS r OPTIONAL MATCH (w:\(waiting) {\(waitingKey)}) DELETE w"
+    }
+
+    /// Whatever the rows are. Row: key….
+    public var deleteStatements: [String] { [deleteStatement()] + (waits ? [dropWaitingStatement()] : []) }
+
+    /// Makes relationships of the rows that wait for these nodes, where the other end is there, too. Row: key…, of the
+    /// node at that side.
+    public func admitStatement(_ side: Side) -> String {
+        let (here, there) = side == .from ? (from, to) : (to, from)
+        let (own, other) = side == .from ? ("a", "b") : ("b", "a")
+        let names = here.key.enumerated().map { "\(waitingName($1, side)): r[\($0)]" }
+        let pairs = there.key.map {
+            "\(Cypher.quoted($0.property)): w.\(waitingName($0, side == .from ? .to : .from))"
+        }
+        let mine = from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
+        return "UNWIND $rows AS r MATCH (w:\(waiting) {\(names.joined(separator: ", "))}) \(node(own, here, at: 0))"
+            + " MATCH (\(other):\(Cypher.quoted(there.label)) {\(pairs.joined(separator: ", "))})"
+            + " WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
+            + " WITH f.w AS w, f.a AS a, f.b AS b, f.p AS p DELETE w WITH a, b, p"
+            + " CREATE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
+            + " SET \(mine.map { "o.\($0) = null" }.joined(separator: ", "))"
+    }
+
+    /// Lets the relationships of nodes that go wait. Row: key…, of the node at that side.
+    ///
+    /// - Parameter onlyGone: Those that bear the mark of ``NodeMapping/markGoneStatement()``.
+    public func dismissStatement(_ side: Side, onlyGone: Bool) -> String {
+        let here = side == .from ? "a" : "b"
+        let mark = onlyGone ? " WHERE \(here).\(NodeMapping.goneMark) = true" : ""
+        let relationship = "[o:\(Cypher.quoted(type))]"
+        return "UNWIND $rows AS r "
+            + (side == .from
+                ? "\(node("a", from, at: 0))-\(relationship)->(b:\(Cypher.quoted(to.label)))"
+                : "\(node("b", to, at: 0))<-\(relationship)-(a:\(Cypher.quoted(from.label)))")
+            + mark + waitInPlace
+    }
+
+    /// Lets every relationship wait: for an end whose table is truncated. Takes no rows.
+    public func dismissAllStatement() -> String { every + waitInPlace }
+
+    /// Lets some relationships wait and returns how many. Takes no rows.
+    public func dismissSweepStatement() -> String {
+        "\(every) WITH a, o, b LIMIT 1000\(waitInPlace) RETURN count(*) AS deleted"
+    }
+
+    /// Deletes every row that waits. Takes no rows.
+    public func truncateWaitingStatement() -> String { "MATCH (w:\(waiting)) DELETE w" }
+
+    /// Deletes some of the rows that wait and returns how many. Takes no rows.
+    public func waitingSweepStatement() -> String {
+        "MATCH (w:\(waiting)) WITH w LIMIT 5000 DELETE w RETURN count(*) AS deleted"
+    }
+
+    /// How many rows wait. Answered from the server's counts.
+    public func waitingQuery() -> String { "MATCH (w:\(waiting)) RETURN count(w)" }
+
+    /// By which a row that waits is found: by its key, and by what it names at each end.
+    var waitingConstraints: [GraphConstraint] {
+        let (starts, ends) = (from.key.map { waitingProperty($0, .from) }, to.key.map { waitingProperty($0, .to) })
+        let key = isKeyed ? ownKey.map(\.property) : starts + ends
+        return [GraphMapping.uniqueness(name: "lockstep_key_\(waitingLabel)", label: waitingLabel, properties: key)]
+            + [starts, ends].map {
+                GraphMapping.index(name: "lockstep_waiting", label: waitingLabel, properties: $0)
+            }
+    }
+
+    // MARK: Pieces
+
+    private var every: String {
+        "MATCH (a:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(b:\(Cypher.quoted(to.label)))"
+    }
+
+    /// Behind a MATCH of `a`, `o` and `b`. All is read before anything is written.
+    private var waitInPlace: String {
+        func values(_ node: String, _ end: RelationshipEnd, _ side: Side) -> [String] {
+            end.key.map { "\(waitingName($0, side)): \(node).\(Cypher.quoted($0.property))" }
+        }
+        let ends = values("a", from, .from) + values("b", to, .to)
+        let names = from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
+        return " WITH collect({o: o, p: properties(o), e: {\(ends.joined(separator: ", "))}}) AS gone"
+            + " UNWIND gone AS g WITH g.o AS o, g.p AS p, g.e AS e DELETE o WITH p, e"
+            + " CREATE (w:\(waiting)) SET w = p SET \(names.map { "w.\($0) = e.\($0)" }.joined(separator: ", "))"
+    }
+
+    /// The key's properties, in backticks.
+    var waitingKeyNames: [String] {
+        isKeyed
+            ? ownKey.map { Cypher.quoted($0.property) }
+            : from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
+    }
+
+    private var waitingKey: String {
+        waitingKeyNames.enumerated().map { "\($1): r[\($0)]" }.joined(separator: ", ")
+    }
+
+    /// The ends' columns as properties of what waits.
+    private var waitingValues: [PropertyMapping] {
+        func named(_ part: PropertyMapping, _ side: Side) -> PropertyMapping {
+            var part = part
+            part.property = waitingProperty(part, side)
+            return part
+        }
+        return from.key.map { named($0, .from) } + to.key.map { named($0, .to) }
+    }
+
+    private func waitingProperty(_ part: PropertyMapping, _ side: Side) -> String {
+        "\(PropertyMapping.ownPrefix)\(side == .from ? "From" : "To")_\(part.property)"
+    }
+
+    private func waitingName(_ part: PropertyMapping, _ side: Side) -> String {
+        Cypher.quoted(waitingProperty(part, side))
+    }
+
+    private func node(_ variable: String, _ end: RelationshipEnd, at position: Int) -> String {
+        "MATCH \(Cypher.node(variable, end.label, end.key, at: position))"
+    }
+}
