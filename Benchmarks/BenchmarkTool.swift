@@ -15,6 +15,7 @@ enum BenchmarkTool {
         usage: lockstep-benchmarks BENCHMARK [--tiny] [options]
 
           capture   the stream decoded and encoded, beside pg_recvlogical draining the same backlog
+          snapshot  the first read, beside COPY alone and a replay of the very bytes that it sends, and killed in the middle
           backlog   a backlog brought into the graph, beside a replay of the very bytes that this sends
           latency   from COMMIT to the graph, beside one fenced row replayed from bytes
           memory    resident memory of the lockstep program at full speed
@@ -32,9 +33,9 @@ enum BenchmarkTool {
           --graph URL     a graph to use instead of a throw-away one; everything in it is deleted
           --graph-kind K  neo4j or arcadedb: which throw-away graph (default: neo4j where LOCKSTEP_NEO4J_HOME is set)
           --reads N, --writes N, --batch N    rows of the driver run, and how many are written at a time
-          --rows N        rows of a pass of packstream, nodes of indexes
+          --rows N        rows of a pass of packstream, nodes of indexes, rows of snapshot
           --python PATH   a Python with the driver's peer (default: what scripts/install-python-driver installed)
-          --lockstep PATH the program that `memory` and `large` run (default: beside this one)
+          --lockstep PATH the program that `memory`, `large` and `snapshot` run (default: beside this one)
         """
 
     static func run(_ arguments: [String]) async -> Int32 {
@@ -43,6 +44,7 @@ enum BenchmarkTool {
             switch options.benchmark {
             case "capture": try await CaptureBenchmark(options).run()
             case "capture-drain": try CaptureDrain(options).run()
+            case "snapshot": try await SnapshotBenchmark(options).run()
             case "backlog": try await BacklogBenchmark(options).run()
             case "latency": try await LatencyBenchmark(options).run()
             case "memory": try await MemoryBenchmark(options, .backlog).run()

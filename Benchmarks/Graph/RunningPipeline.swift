@@ -12,6 +12,7 @@ import Threading
 /// A whole pipeline inside the benchmark's process, and when it was told what.
 final class RunningPipeline: Sendable {
     private struct State {
+        var snapshotBegan: MonotonicTime?
         var streaming: (since: MonotonicTime, from: LSN)?
         var acknowledged: [(time: MonotonicTime, checkpoint: Checkpoint)] = []
         var failure: String?
@@ -66,6 +67,7 @@ final class RunningPipeline: Sendable {
         let now = MonotonicTime.now
         state.withLock { state in
             switch event {
+            case .snapshotStarted: state.snapshotBegan = now
             case .streaming(let from, _): state.streaming = state.streaming ?? (now, from)
             // A measurement with a second attempt in it is none.
             case .retrying(let error, _): state.failure = "\(error)"
@@ -75,9 +77,12 @@ final class RunningPipeline: Sendable {
     }
 
     /// When the stream was opened, and from where.
-    func streaming() async throws -> (since: MonotonicTime, from: LSN) {
-        try await eventually("the pipeline streams", within: .seconds(120)) { try look { $0.streaming } }
+    func streaming(within limit: Duration = .seconds(120)) async throws -> (since: MonotonicTime, from: LSN) {
+        try await eventually("the pipeline streams", within: limit) { try look { $0.streaming } }
     }
+
+    /// When the first read began.
+    var snapshotBegan: MonotonicTime? { state.withLock { $0.snapshotBegan } }
 
     /// When the graph had acknowledged a checkpoint behind `position`.
     func reached(_ position: LSN, within limit: Duration = .seconds(600)) async throws -> MonotonicTime {

@@ -21,6 +21,9 @@ final class BoltRecorder: Sendable {
 
     func stop() { listener.shutDown() }
 
+    /// What was sent over each connection, in the order in which they were made.
+    var all: [[UInt8]] { connections.withLock { $0 } }
+
     /// What was sent over the connection that most was sent over: the writer's.
     var longest: [UInt8] { connections.withLock { $0.max { $0.count < $1.count } } ?? [] }
 
