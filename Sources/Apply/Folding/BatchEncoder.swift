@@ -264,6 +264,9 @@ public final class BatchEncoder {
         for (index, columns) in program.references.enumerated() {
             let same = columns.allSatisfy { column in
                 Self.same(fields[Int(old) + column.column], fields[Int(new) + column.column], bytes)
+                    && column.condition.map {
+                        Self.same(fields[Int(old) + $0.column], fields[Int(new) + $0.column], bytes)
+                    } ?? true
             }
             if !same { mask |= Self.bit(index) }
         }
@@ -418,6 +421,12 @@ public final class BatchEncoder {
         let program = programs[Int(entity.program)]
         for column in program.properties {
             let field = fields[Int(entity.row) + column.column]
+            if let condition = column.condition, field.kind != .unchanged,
+                try !passes(condition, entity.row, program, fields, bytes)
+            {
+                target.rows.appendNull()
+                continue
+            }
             switch field.kind {
             case .unchanged: break
             case .null: target.rows.appendNull()
@@ -437,6 +446,9 @@ public final class BatchEncoder {
         let isNewNode = !entity.existed && entity.origin < 0 && !program.isUnsettled
         for (index, columns) in program.references.enumerated() where entity.references & Self.bit(index) != 0 {
             var isNull = false
+            if let condition = columns.first?.condition {
+                isNull = try !passes(condition, entity.row, program, fields, bytes)
+            }
             var unchanged = 0
             for column in columns {
                 switch fields[Int(entity.row) + column.column].kind {
@@ -457,7 +469,7 @@ public final class BatchEncoder {
                         + "it is stored out of line and was not changed. "
                         + "ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it.")
             }
-            let value = valueHash(columns, entity.row, fields, bytes)
+            let value = isNull ? entities.seed : valueHash(columns, entity.row, fields, bytes)
             // Only where the row stayed, what its place had before is what its node has.
             let isKnown = memory.note(row: entity.hash, reference: index, value: value)
             if isKnown, hasStayed { continue }

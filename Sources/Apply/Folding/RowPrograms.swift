@@ -111,7 +111,7 @@ extension BatchEncoder {
         return mask
     }
 
-    private func passes(
+    func passes(
         _ test: TestProgram, _ row: UInt32, _ program: TableProgram, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) -> Bool {
         let field = fields[Int(row) + test.column]

@@ -10,6 +10,8 @@ struct ColumnProgram {
     let conversion: ValueConversion
     /// For messages.
     let name: String
+    /// NULL counts in place of the value unless the row passes.
+    var condition: TestProgram?
 }
 
 /// A mapped table laid against one version of its relation: which columns are the key, which are values, and the
@@ -215,7 +217,10 @@ public final class TableProgram {
         var found: [ColumnProgram] = []
         for property in mapped {
             let index = try index(of: property.column, in: relation)
-            found.append(ColumnProgram(column: index, conversion: property.conversion, name: property.column))
+            let condition = try property.condition.map { test throws(ApplyError) in try Self.test(test, in: relation) }
+            found.append(
+                ColumnProgram(
+                    column: index, conversion: property.conversion, name: property.column, condition: condition))
         }
         return found
     }

@@ -112,14 +112,23 @@ extension MappingFileReader {
 
     private mutating func references(_ node: YAMLNode) -> [ReferenceEntry] {
         guard !node.isMissing, let items = list(node, "relationships") else { return [] }
-        return items.compactMap { item in
-            guard var fields = mapping(item, "a relationship") else { return nil }
+        return items.flatMap { item -> [ReferenceEntry] in
+            guard var fields = mapping(item, "a relationship") else { return [] }
             let type = required("type", &fields).flatMap { text($0, "type") }
-            let end = end(&fields)
+            let targets = tablesByValue(&fields)
+            let end = targets == nil ? end(&fields) : nil
+            let columns = targets == nil ? nil : columnsOfEnd(&fields)
             let isReversed = fields.take("reversed").map { flag($0, "reversed") } ?? false
             finish(fields)
-            guard let type, let end else { return nil }
-            return ReferenceEntry(type: type, end: end, isReversed: isReversed)
+            guard let type else { return [] }
+            guard let targets else {
+                return end.map { [ReferenceEntry(type: type, end: $0, isReversed: isReversed)] } ?? []
+            }
+            guard let columns else { return [] }
+            return targets.map { table, condition in
+                let end = EndEntry(columns: columns, references: table, isEnforced: false)
+                return ReferenceEntry(type: type, end: end, isReversed: isReversed, condition: condition)
+            }
         }
     }
 
@@ -131,13 +140,44 @@ extension MappingFileReader {
     }
 
     private mutating func end(_ fields: inout Fields) -> EndEntry? {
-        let columnsNode = required("columns", &fields)
-        let columns = columnsNode.flatMap { names($0, "columns") }
+        let columns = columnsOfEnd(&fields)
         let table = required("references", &fields).flatMap { text($0, "references") }.flatMap { tableName($0) }
         let isEnforced = fields.take("enforced").map { flag($0, "enforced") } ?? true
-        if let columnsNode, let columns, columns.isEmpty { fault(.value, columnsNode.position, "columns is empty") }
-        guard let columns, !columns.isEmpty, let table else { return nil }
+        guard let columns, let table else { return nil }
         return EndEntry(columns: columns, references: table, isEnforced: isEnforced)
+    }
+
+    private mutating func columnsOfEnd(_ fields: inout Fields) -> [Located<String>]? {
+        guard let node = required("columns", &fields), let columns = names(node, "columns") else { return nil }
+        if columns.isEmpty { fault(.value, node.position, "columns is empty") }
+        return columns.isEmpty ? nil : columns
+    }
+
+    /// `references: {column: kind, values: {Post: public.posts}}`: the tables, each with the values that mean it. Nil where
+    /// something else stands there, which stays.
+    private mutating func tablesByValue(
+        _ fields: inout Fields
+    ) -> [(table: Located<QualifiedName>, condition: ReferenceCondition)]? {
+        guard let node = fields.take("references"), case .mapping = node.content else { return nil }
+        guard var parts = mapping(node, "references") else { return [] }
+        let column = required("column", &parts).flatMap { text($0, "column") }
+        let values = required("values", &parts).flatMap { mapping($0, "values") }
+        finish(parts)
+        guard let column, let values else { return [] }
+        if values.entries.isEmpty { fault(.value, node.position, "values is empty", "name the table of each value") }
+        var found: [(table: Located<QualifiedName>, condition: ReferenceCondition)] = []
+        for entry in values.entries {
+            guard let table = text(entry.value, "the table of \(entry.key)").flatMap({ tableName($0) }) else {
+                continue
+            }
+            let value = Located(entry.key, at: entry.keyPosition)
+            if let index = found.firstIndex(where: { $0.table == table }) {
+                found[index].condition.values.append(value)
+            } else {
+                found.append((table, ReferenceCondition(column: column, values: [value])))
+            }
+        }
+        return found
     }
 
     mutating func names(_ node: YAMLNode, _ what: String) -> [Located<String>]? {

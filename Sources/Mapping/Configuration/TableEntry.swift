@@ -133,6 +133,14 @@ struct ReferenceEntry: Sendable, Equatable {
     var type: Located<String>
     var end: EndEntry
     var isReversed = false
+    /// Set for one of several tables that the columns may name.
+    var condition: ReferenceCondition?
 
     var isEnforced: Bool { end.isEnforced }
+}
+
+/// A row refers to the table only while a column has one of some values.
+struct ReferenceCondition: Sendable, Equatable {
+    var column: Located<String>
+    var values: [Located<String>]
 }

@@ -178,7 +178,9 @@ extension ReferenceMapping {
 extension PropertyMapping {
     /// By the type that the column had then; nil where the tuples do not have it, or its values became something else.
     fileprivate func carried(by relation: Relation, _ retyped: Set<String>) -> PropertyMapping? {
-        guard let column = relation.columns.first(where: { $0.name == self.column }) else { return nil }
+        guard let column = relation.columns.first(where: { $0.name == self.column }),
+            condition.map({ test in relation.columns.contains { $0.name == test.column } }) ?? true
+        else { return nil }
         guard retyped.contains(self.column) else { return self }
         let builtIn = Catalog(serverVersion: 0, database: "", tables: [], types: [:])
         guard conversion.part == nil, column.type.rawValue < 16384,

@@ -15,7 +15,9 @@ extension TableEntry {
         switch role {
         case .node(let node):
             (node.key + node.properties).map(\.column.value)
-                + node.references.flatMap { $0.end.columns.map(\.value) }
+                + node.references.flatMap {
+                    $0.end.columns.map(\.value) + ($0.condition.map { [$0.column.value] } ?? [])
+                }
         case .join(let join):
             (join.key + join.properties).map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
         case .skip: []
@@ -53,6 +55,9 @@ extension TableEntry {
             node.properties = node.properties.map(now)
             for index in node.references.indices {
                 node.references[index].end.columns = node.references[index].end.columns.map(now)
+                if let column = node.references[index].condition?.column {
+                    node.references[index].condition?.column = now(column)
+                }
             }
             result.role = .node(node)
         case .join(var join):
@@ -73,7 +78,9 @@ extension TableEntry {
         switch role {
         case .node(var node):
             node.properties.removeAll { $0.column.value == name }
-            node.references.removeAll { $0.end.columns.contains { $0.value == name } }
+            node.references.removeAll {
+                $0.end.columns.contains { $0.value == name } || $0.condition?.column.value == name
+            }
             result.role = .node(node)
         case .join(var join):
             join.properties.removeAll { $0.column.value == name }

@@ -7,11 +7,17 @@ extension NodeMapping {
     /// Those that a node is made of, without its relationships. A column may stand here several times.
     public var nodeColumns: [PropertyMapping] {
         key + properties + extra.derived.flatMap(\.columns) + conditionalLabels.map(\.test.source)
+            + properties.compactMap(\.condition?.source)
+    }
+
+    /// Those that its relationships are made of.
+    public var referenceColumns: [PropertyMapping] {
+        key + references.flatMap { $0.target.key + ($0.condition.map { [$0.source] } ?? []) }
     }
 
     /// All that have to be in the stream.
     public var columns: [PropertyMapping] {
-        let all = nodeColumns + references.flatMap(\.target.key) + (rows.softDelete.map { [$0.source] } ?? [])
+        let all = nodeColumns + referenceColumns + (rows.softDelete.map { [$0.source] } ?? [])
         guard distinct != nil else { return all }
         return all.filter { $0.column != DistinctRows.digestColumn && $0.column != DistinctRows.countColumn }
     }

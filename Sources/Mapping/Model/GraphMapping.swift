@@ -32,6 +32,8 @@ public struct PropertyMapping: Sendable {
     public var conversion: ValueConversion
     /// `format_type` of the column: what a COPY that asks for text casts from, what messages show.
     public var columnType: String
+    /// NULL counts in place of the column's value unless the row passes.
+    public var condition: ColumnTest?
 
     /// Begins the names of properties that Lockstep keeps for itself.
     public static let ownPrefix = "_lockstep"
@@ -90,6 +92,8 @@ public struct ReferenceMapping: Sendable {
     /// holders. Empty where that cannot be: a constraint guarantees that the other row is there, and the columns name it by
     /// its node's key.
     public var kept: [String]
+    /// Only rows that pass refer to this target, of several that the columns may name.
+    public var condition: ColumnTest? { target.key.first?.condition }
 
     public init(type: String, target: RelationshipEnd, isReversed: Bool = false, kept: [String] = []) {
         self.type = type

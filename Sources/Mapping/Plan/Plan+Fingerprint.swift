@@ -54,7 +54,7 @@ extension Plan {
     private func describe(_ reference: ReferenceMapping, _ table: QualifiedName) -> String {
         let ends = reference.target.key.map { describe($0, table) }.joined(separator: " ")
         return "\(reference.type) \(reference.isReversed) \(reference.target.label) \(ends) "
-            + reference.kept.joined(separator: " ")
+            + reference.kept.joined(separator: " ") + (reference.condition.map { " " + describe($0, table) } ?? "")
     }
 
     private func describe(_ part: DerivedProperty.Part, _ table: QualifiedName) -> String {

@@ -106,23 +106,26 @@ extension Plan {
         node.references.map { reference in
             let holder = RelationshipEnd(label: node.label, key: node.key)
             let ends = reference.isReversed ? (reference.target, holder) : (holder, reference.target)
-            return relationship(reference.type, node.table, node.rows, from: ends.0, to: ends.1, [])
+            return relationship(
+                reference.type, node.table, node.rows, reference.condition, from: ends.0, to: ends.1, [])
         }
     }
 
     private func join(_ join: JoinMapping) -> JSONText {
         relationship(
-            join.type, join.table, join.rows, from: join.from, to: join.to,
+            join.type, join.table, join.rows, nil, from: join.from, to: join.to,
             (join.ownKey + join.properties).flatMap(entries) + entries(join.extra))
     }
 
     private func relationship(
-        _ type: String, _ table: QualifiedName, _ condition: RowCondition, from: RelationshipEnd, to: RelationshipEnd,
-        _ properties: [JSONText]
+        _ type: String, _ table: QualifiedName, _ rows: RowCondition, _ test: ColumnTest?, from: RelationshipEnd,
+        to: RelationshipEnd, _ properties: [JSONText]
     ) -> JSONText {
         let source = source(of: table)
         // The condition has bare names: it is evaluated where no other table is.
-        let filtered = condition.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
+        let conditions = (rows.sql.map { ["(\($0))"] } ?? []) + (test.map { ["(\($0.sql))"] } ?? [])
+        let condition = test == nil ? rows.sql : conditions.joined(separator: " AND ")
+        let filtered = condition.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
         var query = EndQuery(source: filtered, taken: catalog.table(table)?.columns.map(\.name) ?? [])
         let ends = [from, to].map { end in
             let node = mapping.nodes.first { $0.label == end.label }
@@ -130,7 +133,7 @@ extension Plan {
         }
         let rows: [(String, JSONText)] =
             query.joins.isEmpty && source == table.sql
-            ? [("table", .string(table.sql)), ("where", condition.sql.map(JSONText.string) ?? .null)]
+            ? [("table", .string(table.sql)), ("where", condition.map(JSONText.string) ?? .null)]
             : [("select", .string(query.sql))]
         let keys = ends.map { end in
             JSONText.object([("label", .string(end.label)), ("key", .array(end.key.flatMap(entries)))])

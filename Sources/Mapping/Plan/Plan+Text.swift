@@ -72,6 +72,7 @@ extension Plan {
         let (left, right) = reference.isReversed ? ("<-", "-") : ("-", "->")
         return
             "\(columns(reference.target)): (:\(node.label))\(left)[:\(reference.type)]\(right)(:\(reference.target.label))"
+            + (reference.condition.map { " while \($0.sql)" } ?? "")
     }
 
     private static func columns(_ end: RelationshipEnd) -> String { end.key.map(\.column).joined(separator: ", ") }

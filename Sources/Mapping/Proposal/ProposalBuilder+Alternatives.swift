@@ -26,6 +26,22 @@ extension ProposalBuilder {
     }
 }
 
+extension ProposalBuilder {
+    /// `owner_type` beside an `owner_id` that no foreign key has.
+    func severalTablesHint(_ column: Catalog.Column, _ table: Catalog.Table) -> String {
+        guard column.name.hasSuffix("_type"), !table.foreignKeys.contains(where: { $0.columns.contains(column.name) })
+        else { return "" }
+        let stem = column.name.dropLast("_type".count)
+        let other = "\(stem)_id"
+        guard !stem.isEmpty, table.column(other) != nil,
+            !table.foreignKeys.contains(where: { $0.columns.contains(other) })
+        else { return "" }
+        return "; if it says which table \(other) means: relationships: [{type: \(Naming.type(String(stem))), "
+            + "columns: [\(YAMLText.scalar(other))], references: {column: \(YAMLText.scalar(column.name)), "
+            + "values: {Name: schema.table}}}]"
+    }
+}
+
 extension PropertyNames {
     /// `order_id: orderId, no: no`.
     fileprivate static func pairs(_ columns: [String]) -> String {

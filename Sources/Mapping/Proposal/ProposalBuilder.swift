@@ -188,7 +188,7 @@ extension ProposalBuilder {
         proposed.reason = relationshipInstead(table, key: key, mapped.map(\.entry)) ?? ""
         proposed.nameReason = nameReason(table.name, label, isDistinct: distinct != nil)
         proposed.keyReason = distinct == nil ? keyReason(table, key) : "no key, and REPLICA IDENTITY FULL"
-        proposed.propertyReasons = inStream.map { typeReason($0) + softDeleteHint($0) }
+        proposed.propertyReasons = inStream.map { typeReason($0) + softDeleteHint($0) + severalTablesHint($0, table) }
         proposed.excludeReason = excludeReason(others)
         proposed.entry = TableEntry(
             table: Located(table.name),

@@ -24,7 +24,7 @@ struct TableRead: Sendable {
                 self.init(table, node.nodeColumns)
             } else {
                 guard !node.references.isEmpty else { return nil }
-                self.init(table, node.key + node.references.flatMap(\.target.key))
+                self.init(table, node.referenceColumns)
                 isSecondRead = true
             }
             distinct = node.distinct

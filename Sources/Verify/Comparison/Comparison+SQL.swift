@@ -22,6 +22,7 @@ extension Comparison {
         }
         if withVersion { selected.append(version) }
         var conditions = rows.sql.map { ["(\($0))"] } ?? []
+        if let condition { conditions.append("(\(condition.sql))") }
         if case .relationship = subject {
             // A row with a NULL in a foreign key makes no relationship.
             conditions += key.map { "t.\(QualifiedName.quoted($0.column)) IS NOT NULL" }
@@ -64,8 +65,11 @@ extension Comparison {
     private static func expression(_ column: PropertyMapping) -> String {
         let name = "t." + QualifiedName.quoted(column.column)
         // concat() uses the type's output function, as the stream does; but it has no NULLs.
-        return column.conversion.isBinaryExact
+        let value =
+            column.conversion.isBinaryExact
             ? name : "CASE WHEN \(name) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(name)) END"
+        // The condition's bare name is a column of the only table there.
+        return column.condition.map { "CASE WHEN \($0.sql) THEN \(value) END" } ?? value
     }
 }
 

@@ -24,6 +24,8 @@ struct Comparison {
     var expressions: [String] = []
     /// Which rows of the table count.
     var rows = RowCondition()
+    /// Which of them refer to this target.
+    var condition: ColumnTest?
     /// Those columns of `key` that PostgreSQL finds the row by.
     var lookup: [Int]
     /// Where its nodes count equal rows.
@@ -91,6 +93,7 @@ struct Comparison {
         self.init(node.table, type: reference.type, from: from, to: to, targets: [reference.target], in: mapping)
         distinct = node.distinct
         rows = node.rows
+        condition = reference.condition
         lookup = (0..<node.key.count).map { reference.isReversed ? from.key.count + $0 : $0 }
     }
 

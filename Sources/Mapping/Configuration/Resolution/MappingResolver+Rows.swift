@@ -130,7 +130,7 @@ extension MappingResolver {
     }
 
     /// - Parameter values: None for all but NULL.
-    private mutating func test(
+    mutating func test(
         _ name: Located<String>, _ values: [Located<String>], of table: Catalog.Table
     ) -> ColumnTest? {
         guard let column = column(name, of: table) else { return nil }

@@ -223,9 +223,20 @@ extension MappingResolver {
         _ entry: ReferenceEntry, from table: Catalog.Table
     ) -> (ReferenceMapping, isEnforced: Bool)? {
         checkName(entry.type, "relationship type")
-        return end(entry.end, from: table, isEnforced: entry.isEnforced).map {
-            (ReferenceMapping(type: entry.type.value, target: $0, isReversed: entry.isReversed), entry.isEnforced)
+        guard var target = end(entry.end, from: table, isEnforced: entry.isEnforced) else { return nil }
+        if let condition = entry.condition {
+            guard let test = test(condition.column, condition.values, of: table) else { return nil }
+            guard nodes[table.name]?.distinct == nil else {
+                note(
+                    .reference, condition.column.position, "nodes that count equal rows refer to one table by a column",
+                    "give \(table.name) a key")
+                return nil
+            }
+            for index in target.key.indices { target.key[index].condition = test }
         }
+        return (
+            ReferenceMapping(type: entry.type.value, target: target, isReversed: entry.isReversed), entry.isEnforced
+        )
     }
 
     private mutating func end(
@@ -393,6 +404,8 @@ extension ReferenceMapping {
             var own = part
             // A column that was renamed keeps its place in the graph.
             own.property = "\(PropertyMapping.ownPrefix)_\(fileNames[part.column] ?? part.column)"
+            // It is there for this target only.
+            if condition != nil { own.property += "_\(type)_\(target.label)" }
             if let other = holder.properties.first(where: { $0.property == own.property }),
                 other.conversion != own.conversion
             {
