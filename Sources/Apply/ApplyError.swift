@@ -62,9 +62,15 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
                 .contains { code.hasSuffix($0) }
         }
         let kind: Kind =
-            if memory == true { .tooLarge } else if error.isConnectionLoss || error.isTransient {
+            if memory == true { .tooLarge } else if error.isConnectionLoss || error.isTransient || error.isOvertaken {
                 .graphUnavailable
             } else { .refused }
         self.init(kind, table: table, lsn: lsn, code: error.code, error.description)
     }
+}
+
+extension BoltError {
+    /// Another transaction deleted what the statement had found and not yet read: the same again finds what is there.
+    /// The server counts it among the client's errors.
+    public var isOvertaken: Bool { code == "Neo.ClientError.Statement.EntityNotFound" }
 }

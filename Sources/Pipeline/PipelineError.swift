@@ -141,6 +141,8 @@ extension PipelineError {
             self.init(
                 "TLS with the graph failed", error.description, remedy: "See the scheme of graph.url, and graph.tls.")
         case .woken: self.init("stopped", error.description)
+        case .server where error.isOvertaken:
+            self.init("another transaction was in the way", error.description, disposition: .retrySoon)
         default:
             let isMissing = error.code?.hasSuffix(".DatabaseNotFound") == true
             self.init(
@@ -156,7 +158,8 @@ extension PipelineError {
             ? "Nothing was lost: the graph holds a part of the transaction, and the checkpoint says how much. "
             : "Nothing was lost and nothing of the transaction was written: the checkpoint has not moved. "
         switch error.kind {
-        case .graphUnavailable where error.code?.hasSuffix(".DeadlockDetected") == true:
+        case .graphUnavailable
+        where error.code?.hasSuffix(".DeadlockDetected") == true || error.code?.hasSuffix(".EntityNotFound") == true:
             self.init("another transaction was in the way", error.description, disposition: .retrySoon)
         case .graphUnavailable, .commitUnknown:
             self.init("the graph is not available", error.description, disposition: .retry)

@@ -113,7 +113,7 @@ struct `A transaction that is applied in parts` {
         }
     }
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.outermost)
     func `is one where a few changes truncate large tables`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "emptied", schema: Self.schema) { project in
             try await project.propose()

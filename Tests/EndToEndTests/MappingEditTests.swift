@@ -113,13 +113,15 @@ struct `A table that the graph does not have yet` {
             }
             try await project.whileRunning { running in
                 try await project.settle()
+                // ArcadeDB's constraint fixes the type of a key.
+                let retypedKey = """
+                    ALTER TABLE task DROP CONSTRAINT task_room_fkey; ALTER TABLE room ALTER COLUMN no TYPE int USING no::int;
+                    ALTER TABLE task ALTER COLUMN room TYPE int USING room::int, ADD FOREIGN KEY (room) REFERENCES room
+                    """
                 for (index, statement) in [
                     "ALTER TABLE person ALTER COLUMN code TYPE int USING code::int",
                     "ALTER TABLE task ADD COLUMN priority int DEFAULT 5",
-                    """
-                    ALTER TABLE task DROP CONSTRAINT task_room_fkey; ALTER TABLE room ALTER COLUMN no TYPE int USING no::int;
-                    ALTER TABLE task ALTER COLUMN room TYPE int USING room::int, ADD FOREIGN KEY (room) REFERENCES room
-                    """,
+                    kind.isNeo4j ? retypedKey : "ALTER TABLE room ADD COLUMN floor int DEFAULT 2",
                     """
                     DROP TABLE task_label; CREATE TABLE task_label (task bigint REFERENCES task ON UPDATE CASCADE ON DELETE CASCADE,
                     label int REFERENCES label, weight int, PRIMARY KEY (task, label));

@@ -94,7 +94,7 @@ struct `Tables that are read again` {
         }
     }
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.outermost)
     func `are as they should be again, while they change`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "resync", schema: Self.schema) { project in
             try await project.propose()

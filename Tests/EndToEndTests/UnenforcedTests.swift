@@ -15,7 +15,7 @@ struct `A reference that nothing enforces` {
         INSERT INTO note SELECT i, i % 25, 'c' || i % 7, repeat('x', i * 10) FROM generate_series(1, 200) i;
         """
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.outermost)
     func `has its relationship exactly while both rows are there`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "unenforced", schema: Self.schema) { project in
             try await project.propose()

@@ -39,7 +39,7 @@ struct `Rows of relationships whose ends come and go` {
         batch: {rows: 20, wholeRows: 60}
         """
 
-    @Test(arguments: GraphServer.kinds)
+    @Test(arguments: GraphServer.outermost)
     func `are relationships exactly while both ends are there`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "waiting", schema: Self.schema) { project in
             try await project.propose()

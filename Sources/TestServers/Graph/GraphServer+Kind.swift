@@ -47,6 +47,9 @@ extension GraphServer {
     /// The kinds that can be started here.
     public static let available: [Kind] = kinds.filter { $0.missing == nil }
 
+    /// The first and the newest: for what differs between servers, and little between releases.
+    public static let outermost: [Kind] = kinds.filter { $0 == kinds.first || newest.contains($0) }
+
     /// The newest of them alone: for what no release of a server does in its own way.
     public static let newest: [Kind] = available.isEmpty ? kinds.suffix(1) : available.suffix(1)
 
