@@ -81,6 +81,27 @@ struct `A backlog of changes` {
 
     static let scenarios = [
         Scenario(
+            name: "names that differ in case alone, reserved words, the same table in two schemas",
+            schema: """
+                CREATE SCHEMA twin;
+                CREATE TABLE "match" (id int PRIMARY KEY, "select" text, "Select" text, "return" int);
+                CREATE TABLE "Match" (id int PRIMARY KEY, "where" text, "match" int REFERENCES "match");
+                CREATE TABLE twin."match" (id int PRIMARY KEY, "set" text, "Match" int REFERENCES "Match");
+                CREATE TABLE "a`b c" (id int PRIMARY KEY, "x`y" text, "$z" int REFERENCES twin."match");
+                INSERT INTO "match" SELECT i, 's' || i, 'S' || i, i FROM generate_series(1, 9) i;
+                INSERT INTO "Match" SELECT i, 'w' || i, i FROM generate_series(1, 9) i;
+                INSERT INTO twin."match" SELECT i, 't' || i, i FROM generate_series(1, 9) i;
+                INSERT INTO "a`b c" SELECT i, 'x' || i, i FROM generate_series(1, 9) i;
+                """,
+            changes: """
+                UPDATE "match" SET "select" = NULL, "Select" = 'other' WHERE id < 4;
+                UPDATE "Match" SET "match" = 2 WHERE id < 5; UPDATE twin."match" SET "Match" = NULL WHERE id = 6;
+                UPDATE "a`b c" SET "$z" = 7, "x`y" = 'x' WHERE id = 8; UPDATE "match" SET id = 19 WHERE id = 9
+                    AND NOT EXISTS (SELECT FROM "Match" WHERE "match" = 9);
+                DELETE FROM "a`b c" WHERE id = 1; DELETE FROM twin."match" WHERE id = 2
+                    AND NOT EXISTS (SELECT FROM "a`b c" WHERE "$z" = 2);
+                """),
+        Scenario(
             name: "a foreign key is changed, set to null, and its row deleted", schema: shop,
             changes: """
                 UPDATE purchase SET buyer = 2 WHERE id = 1;

@@ -106,6 +106,16 @@ struct `A row that does not count` {
         }
     }
 
+    /// How many rows that count refer to one that does not.
+    private static let waiting = """
+        WITH t AS (SELECT *, tenant = 1 OR tenant = 2 AND id > 10 AS counts FROM topic)
+        SELECT (SELECT count(*) FROM t JOIN t AS p ON t.parent = p.id WHERE t.counts AND NOT p.counts)
+            + (SELECT count(*) FROM note n JOIN t ON n.topic = t.id WHERE n.deleted_at IS NULL AND NOT t.counts)
+            + (SELECT count(*) FROM reply r JOIN note n ON r.note = n.id
+                WHERE r.is_deleted IS NOT TRUE AND n.deleted_at IS NOT NULL)
+            + (SELECT count(*) FROM echo e JOIN reply r ON e.reply = r.id WHERE r.is_deleted)
+        """
+
     @Test(arguments: GraphServer.kinds)
     func `is not in the graph, and comes and goes as it comes to count or not`(kind: GraphServer.Kind) async throws {
         try await Self.project(kind, "rows") { project in
@@ -117,6 +127,11 @@ struct `A row that does not count` {
                 try await project.sql((0..<150).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))
                 try await project.settle()
                 try await project.expectEqual("LOCKSTEP_SEED=\(seed)")
+                let waiting = try await project.sql(Self.waiting)
+                let status = try await project.succeed("status", "--json")
+                #expect(
+                    status.contains("\"waitingReferences\": \(waiting)"), "\(waiting), LOCKSTEP_SEED=\(seed)\n\(status)"
+                )
             }
             try await project.sql((0..<150).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))
             try await project.whileRunning { _ in

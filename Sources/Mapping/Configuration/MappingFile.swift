@@ -55,10 +55,12 @@ public struct MappingFile: Sendable {
         tables.filter { $0.role != .skip }.map { ($0.table.value, $0.table.position) }
     }
 
-    /// Whether a relationship is there that no constraint guards.
-    public var hasUnenforcedReferences: Bool {
+    /// Whether rows may refer to what the graph does not have: no constraint guards a relationship, or not all rows of a
+    /// table count.
+    public var hasReferencesThatWait: Bool {
         tables.contains { entry in
-            switch entry.role {
+            if entry.filter != nil || entry.softDelete != nil { return true }
+            return switch entry.role {
             case .node(let node): node.references.contains { !$0.isEnforced }
             case .join(let join): !join.from.isEnforced || !join.to.isEnforced
             case .skip: false

@@ -33,7 +33,7 @@ public struct PipelineStatus: Sendable {
     public var retainedWALBytes: Int64
     public var walStatus: String?
     public var activePID: Int32?
-    /// Rows that refer to one that is not there, where the mapping has relationships that no constraint guards.
+    /// Rows that refer to one that is not there or does not count, where the mapping has such.
     public var waitingReferences: Int64?
     /// What has happened to mapped tables, the newest first.
     public var schemaChanges: [SchemaChangeRecord] = []
@@ -49,7 +49,7 @@ public struct PipelineStatus: Sendable {
         try await DedicatedThread.run(name: "status") { () throws(PipelineError) in
             let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source) }
             return try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
-                let waiting = try file.hasUnenforcedReferences ? waitingReferences(file, source, graph) : nil
+                let waiting = try file.hasReferencesThatWait ? waitingReferences(file, source, graph) : nil
                 var status = try once(settings, source, graph)
                 status.waitingReferences = waiting
                 guard let interval, let first = status.checkpoint else { return status }
