@@ -99,6 +99,17 @@ struct `A table that the graph does not have yet` {
                 #expect(running.log.contains("public.label: it is not in the mapping any more"), "\(running.log)")
                 #expect(try await project.cypher("MATCH (n:Label) RETURN count(n)") == "0")
                 try await project.expectEqual("without labels")
+                #expect(!running.log.contains("something else"), "\(running.log)")
+            }
+            try project.edit { text in
+                text.replace(/\n      body: body[^\n]*/, with: "")
+                text.replace("label: Room", with: "label: Chamber")
+            }
+            try await project.whileRunning { running in
+                try await running.says(
+                    "public.task: the mapping makes something else of it than the graph has: `lockstep resync")
+                try await running.says(
+                    "public.room: the mapping makes something else of it than the graph has: `lockstep run --re")
             }
         }
     }

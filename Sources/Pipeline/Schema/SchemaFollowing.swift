@@ -29,6 +29,7 @@ struct SchemaFollowing {
                 report(.schema(change.description))
             }
             try removeTables(writer, graph, expecting: checkpoint, report)
+            try tellOfEdits(graph, report)
             if !evolution.changes.isEmpty {
                 try apply { () throws(ApplyError) in
                     try SchemaHistory.write(
@@ -82,6 +83,22 @@ struct SchemaFollowing {
             }
             try run(entry.sweep, writer, expecting: checkpoint)
             report(.schema("\(table.name): it is not in the mapping any more: what it has made leaves the graph"))
+        }
+    }
+
+    /// What the file makes of a table by now, and did not when the graph was made: only reading it brings that in.
+    private func tellOfEdits(_ graph: BoltChannel, _ report: (PipelineEvent) -> Void) throws(PipelineError) {
+        let followed = Set(evolution.changes.compactMap { evolution.currentName(of: $0.table) })
+        let entries = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
+        for now in RememberedTables(plan).entries where !followed.contains(now.table) {
+            guard let then = entries.first(where: { $0.oid == now.oid }), then.fingerprint != now.fingerprint else {
+                continue
+            }
+            let remedy =
+                then.names == now.names && !plan.mapping.isReadInOnePiece(now.table)
+                ? "`lockstep resync \(now.table)` writes its rows anew, and leaves what the file names no more"
+                : "`lockstep run --resnapshot` makes the graph anew"
+            report(.warning("\(now.table): the mapping makes something else of it than the graph has: \(remedy)"))
         }
     }
 
