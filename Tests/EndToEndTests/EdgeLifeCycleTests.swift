@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.oneAtATime, .stage(EdgeLifeCycle.all.map(\.schema).joined(separator: ";\n")))
 struct `The graph follows when` {
-    @Test(arguments: GraphServer.kinds, EdgeLifeCycle.all)
+    @Test(arguments: GraphServer.outermost, EdgeLifeCycle.all)
     func `rows and keys change`(kind: GraphServer.Kind, life: EdgeLifeCycle) async throws {
         try await Stages.onStage(kind) { project in
             for step in life.steps {

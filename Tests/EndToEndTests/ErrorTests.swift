@@ -65,7 +65,7 @@ struct `When something stands in the way` {
         }
     }
 
-    @Test(arguments: GraphServer.newest)
+    @Test(arguments: GraphServer.kinds.prefix(1))
     func `a server that is down is waited for, at the start and later`(kind: GraphServer.Kind) async throws {
         try kind.requireAvailable()
         let postgres = try await PostgresServer(authentication: .scram)

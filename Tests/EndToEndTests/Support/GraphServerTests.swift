@@ -40,7 +40,7 @@ struct `A shared graph server` {
 
 @Suite(.oneAtATime, .serialized)
 struct `A private graph server` {
-    @Test(arguments: GraphServer.newest)
+    @Test(arguments: GraphServer.kinds.prefix(1))
     func `keeps what was committed over kill -9 and comes back on its port`(kind: GraphServer.Kind) async throws {
         try kind.requireAvailable()
         let server = try await GraphServer(kind)
