@@ -77,7 +77,7 @@ final class Graph {
     func checksum() throws -> String {
         try withChannel { channel in
             let nodes = try channel.query(
-                "MATCH (n) WHERE NOT n:LockstepCheckpoint RETURN count(n), sum(coalesce(n.id, 0) % 1000003)"
+                "MATCH (n) WHERE NOT labels(n)[0] STARTS WITH 'Lockstep' RETURN count(n), sum(coalesce(n.id, 0) % 1000003)"
             ).rows
             let edges = try channel.query("MATCH (a)-[r]->(b) RETURN count(r), sum((a.id * 31 + b.id * 17) % 1000003)")
                 .rows
