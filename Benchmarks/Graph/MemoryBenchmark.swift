@@ -28,33 +28,22 @@ struct MemoryBenchmark {
     func run() async throws {
         let source = try await Source(options, name: load.rawValue)
         let graph = try await Graph(options)
-        let program =
-            options["lockstep"] ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path
-            + "/lockstep"
-        let folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-bench-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let configuration = folder.appending(path: "lockstep.yaml")
         let slot = "lockstep_bench_\(load.rawValue)"
-        var text = Source.mappingText(
-            source: source.url, graph: graph.url, slot: slot, catalog: try CatalogReader.read(source.connection))
+        var more = ""
         if load == .transaction, options.isTiny {
             // So that a small one takes the way of a large one.
-            text += "\nbatch: {rows: 300, wholeRows: 1000}\n"
+            more = "\nbatch: {rows: 300, wholeRows: 1000}\n"
             try source.connection.execute(
                 "ALTER DATABASE lockstep_bench_large SET logical_decoding_work_mem = '64kB'")
         }
-        try Data(text.utf8).write(to: configuration)
+        let program = try Program(options, source, graph, slot: slot, more: more)
+        defer { program.remove() }
         try source.connection.execute(StreamLoad.base)
         print(
             "\(load.rawValue): \(changes) changes, \(source.serverVersion), \(try graph.version())\n  \(Machine.description)\n"
-                + "  \(program)")
+                + "  \(program.path)")
 
-        let output = folder.appending(path: "output")
-        let password = graph.configuration.password.map { _ in GraphServer.password } ?? ""
-        let child = try ChildProcess(
-            [program, "run", "--config", configuration.path], environment: ["LOCKSTEP_GRAPH_PASSWORD": password],
-            output: output)
+        let child = try program.start()
         defer {
             child.sendToGroup(signal: SIGKILL)
             child.blockUntilExit()
@@ -68,12 +57,11 @@ struct MemoryBenchmark {
                 return slots.first?[0] == "t"
             }
             try await measure(child, source, graph, slot)
-            let said = try String(contentsOf: output, encoding: .utf8)
-            if load == .transaction, !said.contains("applied in parts") {
+            if load == .transaction, !program.said.contains("applied in parts") {
                 throw BenchmarkError("the transaction was not applied in parts")
             }
         } catch {
-            throw BenchmarkError("\(error)\n" + ((try? String(contentsOf: output, encoding: .utf8)) ?? ""))
+            throw BenchmarkError("\(error)\n" + program.said)
         }
         child.send(signal: SIGTERM)
         try await child.waitForExit()

@@ -132,25 +132,11 @@ struct SnapshotBenchmark {
 
     private func interrupted(_ source: Source, _ graph: Graph, _ slot: String) async throws -> Resumed {
         try dropSlot(source, slot)
-        let program =
-            options["lockstep"] ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path
-            + "/lockstep"
-        let folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-bench-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let configuration = folder.appending(path: "lockstep.yaml")
-        var text = Source.mappingText(
-            source: source.url, graph: graph.url, slot: slot, catalog: try CatalogReader.read(source.connection))
         // So that a small one has ranges to go on with.
-        if options.isTiny { text += "\nbatch: {rows: 20}\n" }
-        try Data(text.utf8).write(to: configuration)
-        let password = graph.configuration.password.map { _ in GraphServer.password } ?? ""
-        func start() throws -> ChildProcess {
-            try ChildProcess(
-                [program, "run", "--config", configuration.path], environment: ["LOCKSTEP_GRAPH_PASSWORD": password],
-                output: folder.appending(path: "output"))
-        }
-        let first = try start()
+        let program = try Program(
+            options, source, graph, slot: slot, more: options.isTiny ? "\nbatch: {rows: 20}\n" : "")
+        defer { program.remove() }
+        let first = try program.start()
         let began = MonotonicTime.now
         try await eventually("half of it is read", within: .seconds(3600), every: .milliseconds(5)) {
             try share(graph) >= 0.5
@@ -159,7 +145,7 @@ struct SnapshotBenchmark {
         first.blockUntilExit()
         let killed = MonotonicTime.now
         let before = try share(graph)
-        let second = try start()
+        let second = try program.start()
         defer {
             second.sendToGroup(signal: SIGKILL)
             second.blockUntilExit()

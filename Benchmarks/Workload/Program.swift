@@ -1,0 +1,42 @@
+// Part of Lockstep. See LICENSE.
+
+import Bolt
+import Foundation
+import PostgreSQL
+import TestServers
+
+/// The `lockstep` program as it is shipped, in a process of its own, with a mapping file in a folder of its own.
+struct Program {
+    let path: String
+    private let folder: URL
+    private let password: String
+
+    /// - Parameter more: Behind the mapping file's tables.
+    init(_ options: Options, _ source: Source, _ graph: Graph, slot: String, more: String = "") throws {
+        path =
+            options["lockstep"] ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path
+            + "/lockstep"
+        folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-bench-\(UUID().uuidString)")
+        password = graph.configuration.password.map { _ in GraphServer.password } ?? ""
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        let text = Source.mappingText(
+            source: source.url, graph: graph.url, slot: slot, catalog: try CatalogReader.read(source.connection))
+        try Data((text + more).utf8).write(to: configuration)
+    }
+
+    /// Removes the folder.
+    func remove() { try? FileManager.default.removeItem(at: folder) }
+
+    private var configuration: URL { folder.appending(path: "lockstep.yaml") }
+    private var output: URL { folder.appending(path: "output") }
+
+    /// Starts `lockstep run`.
+    func start() throws -> ChildProcess {
+        try ChildProcess(
+            [path, "run", "--config", configuration.path], environment: ["LOCKSTEP_GRAPH_PASSWORD": password],
+            output: output)
+    }
+
+    /// What it has printed; nothing where that cannot be read.
+    var said: String { (try? String(contentsOf: output, encoding: .utf8)) ?? "" }
+}
