@@ -77,10 +77,7 @@ struct `Rows that are relationships with a key of their own` {
     func `are where their rows say whatever changes`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "keyed", schema: Self.schema) { project in
             try await project.propose()
-            try project.edit { text in
-                let head = text.components(separatedBy: "\ntables:")[0]
-                text = head + "\n" + Self.tables + "\n"
-            }
+            try project.setTables(Self.tables)
             var dice = Dice.thrown
             let seed = dice.seed
             try await project.whileRunning { _ in

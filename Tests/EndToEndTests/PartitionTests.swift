@@ -44,7 +44,7 @@ struct `A partitioned table` {
     ) async throws {
         try await Project.on(kind, name, schema: schema) { project in
             try await project.propose()
-            try project.edit { text in text = text.prefix(upTo: text.range(of: "tables:")!.lowerBound) + mapping }
+            try project.setTables(mapping)
             try await body(project)
         }
     }

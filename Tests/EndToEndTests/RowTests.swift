@@ -88,7 +88,7 @@ struct `A row that does not count` {
     ) async throws {
         try await Project.on(kind, name, schema: schema) { project in
             try await project.propose()
-            try project.edit { text in text = text.prefix(upTo: text.range(of: "tables:")!.lowerBound) + tables + "\n" }
+            try project.setTables(tables)
             if !kind.isNeo4j {
                 // ArcadeDB has no labels that change, which is said before anything is written.
                 let refused = try await project.lockstep("run")

@@ -43,10 +43,7 @@ struct `Rows of relationships whose ends come and go` {
     func `are relationships exactly while both ends are there`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "waiting", schema: Self.schema) { project in
             try await project.propose()
-            try project.edit { text in
-                let head = text.components(separatedBy: "\ntables:")[0]
-                text = head + "\n" + Self.tables + "\n"
-            }
+            try project.setTables(Self.tables)
             var dice = Dice.thrown
             let seed = dice.seed
             try await project.whileRunning { _ in

@@ -98,6 +98,13 @@ final class Project: Sendable {
         try text.write(to: mapping, atomically: true, encoding: .utf8)
     }
 
+    /// Puts other tables into the mapping file, and what stands behind them.
+    ///
+    /// - Parameter text: From `tables:` on.
+    func setTables(_ text: String) throws {
+        try edit { $0 = $0.prefix(upTo: try #require($0.range(of: "\ntables:")).lowerBound) + "\n" + text + "\n" }
+    }
+
     /// Starts a command and does not wait for it.
     func start(_ arguments: [String], environment more: [String: String] = [:]) throws -> RunningLockstep {
         let placed = [arguments[0], "-c", mapping.path] + arguments.dropFirst()
