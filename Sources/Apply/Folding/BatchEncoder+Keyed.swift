@@ -61,7 +61,8 @@ extension BatchEncoder {
         if program.waits { try writeWaiting(entity, fields, bytes) }
     }
 
-    private func writeKeyAndEnds(
+    /// The first fields of a row.
+    func writeKeyAndEnds(
         _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan, into target: EncodedStatement
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]

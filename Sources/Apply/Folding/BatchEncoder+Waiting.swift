@@ -27,12 +27,8 @@ extension BatchEncoder {
         let target = writer.wait(Int(entity.program))
         target.rows.appendListHeader(
             program.key.count + program.ends.count + program.properties.count + program.derived.count)
-        entities.appendKey(of: entity, to: &target.rows)
-        for end in program.ends {
-            try Self.encode(end, fields[Int(entity.row) + end.column], bytes, into: &target.rows, program)
-        }
+        try writeKeyAndEnds(entity, fields, bytes, into: target)
         try writeValues(entity, fields, bytes, into: target)
-        target.rowCount += 1
     }
 
     /// A node that goes, or takes another key, leaves relationships whose rows are still there.
