@@ -24,8 +24,7 @@ public enum DocumentSampling {
         _ table: Catalog.Table, _ column: String, _ rows: Int, _ connection: PostgresConnection
     ) throws(PipelineError) -> DocumentSample {
         let found = try postgres { () throws(PostgresError) in
-            let source = (table.hasChildren ? "ONLY " : "") + table.name.sql
-            return try connection.query(sql(source, QualifiedName.quoted(column), rows))
+            try connection.query(sql(table.ownRowsSQL, QualifiedName.quoted(column), rows))
         }
         var sample = DocumentSample(table: table.name, column: column, rows: rows, members: [])
         var path: [String] = []

@@ -28,6 +28,8 @@ extension Catalog {
         public var isPartitioned: Bool
         /// Ordinary tables may inherit from it: its name alone stands for their rows as well, `ONLY` for its own.
         public var hasChildren = false
+        /// What stands behind FROM for its own rows: those of tables that inherit from it are theirs.
+        public var ownRowsSQL: String { (hasChildren ? "ONLY " : "") + name.sql }
         /// Where its rows are, if it is partitioned: the leaves.
         public var partitions: [Partition] = []
         /// Attributes in order; dropped ones are left out.
