@@ -103,6 +103,14 @@ public struct ReferenceMapping: Sendable {
     }
 }
 
+extension GraphMapping {
+    /// What a table's rows become, if that is nodes.
+    public func node(of table: QualifiedName) -> NodeMapping? { nodes.first { $0.table == table } }
+
+    /// What a table's rows become, if that is relationships.
+    public func join(of table: QualifiedName) -> JoinMapping? { joins.first { $0.table == table } }
+}
+
 /// How a row names the node at one end of a relationship.
 public struct RelationshipEnd: Sendable {
     public var label: String

@@ -16,7 +16,7 @@ extension Plan {
     }
 
     private func description(of table: QualifiedName) -> String? {
-        if let node = mapping.nodes.first(where: { $0.table == table }) {
+        if let node = mapping.node(of: table) {
             return lines(
                 [
                     ["node"] + node.labels, node.key.map { describe($0, table) },
@@ -26,7 +26,7 @@ extension Plan {
                     (node.distinct?.columns ?? []).map { number($0, table) },
                 ], node.rows, node.extra, table)
         }
-        guard let join = mapping.joins.first(where: { $0.table == table }) else { return nil }
+        guard let join = mapping.join(of: table) else { return nil }
         return lines(
             [
                 ["relationship", join.type, join.from.label, join.to.label] + (join.waits ? ["waits"] : []),

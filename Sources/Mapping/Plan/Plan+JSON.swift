@@ -96,10 +96,8 @@ extension Plan {
     /// What stands behind FROM for the rows of a table.
     private func source(of table: QualifiedName) -> String {
         let known = catalog.table(table)
-        let distinct = mapping.nodes.first { $0.table == table }?.distinct
-        // The rows of tables that inherit from it are theirs.
-        return distinct?.rows(of: table, isPartitioned: known?.isPartitioned ?? false)
-            ?? (known?.hasChildren == true ? "ONLY \(table.sql)" : table.sql)
+        let distinct = mapping.node(of: table)?.distinct
+        return distinct?.rows(of: table, isPartitioned: known?.isPartitioned ?? false) ?? known?.ownRowsSQL ?? table.sql
     }
 
     private func references(_ node: NodeMapping) -> [JSONText] {

@@ -445,10 +445,9 @@ final class PipelineAttempt: Sendable {
 
     /// Rows that a table has in the graph; 0 for one that the mapping does not have.
     private func size(of table: QualifiedName, _ mapping: GraphMapping) throws(PipelineError) -> Int {
-        let count =
-            mapping.nodes.first { $0.table == table }?.countStatement()
-            ?? mapping.joins.first { $0.table == table }?.countStatement()
-        guard let count else { return 0 }
+        guard let count = mapping.node(of: table)?.countStatement() ?? mapping.join(of: table)?.countStatement() else {
+            return 0
+        }
         return try GraphConnection.use(settings.graph, abandon: abandon) { graph throws(PipelineError) in
             do throws(BoltError) {
                 guard case .integer(let size)? = try graph.query(count).rows.first?.first else { return 0 }
