@@ -85,6 +85,16 @@ public final class GraphWriter {
         try transaction(statements + [move], expecting: expected)
     }
 
+    /// Repeats a statement that deletes some and returns how many, each time in a transaction of its own, until there are
+    /// none.
+    public func sweep(_ cypher: String, expecting checkpoint: Checkpoint?) throws(ApplyError) {
+        while try !isSweptClean(cypher, expecting: checkpoint) {}
+    }
+
+    private func isSweptClean(_ cypher: String, expecting checkpoint: Checkpoint?) throws(ApplyError) -> Bool {
+        (try transaction(cypher, expecting: checkpoint).first?.first?.integerValue ?? 0) == 0
+    }
+
     /// Forgets the pipeline.
     public func deleteCheckpoint() throws(ApplyError) {
         for label in ["LockstepTable", "LockstepSchemaChange", LoadStore.label] {
@@ -229,8 +239,7 @@ public final class GraphWriter {
             while !isDone {
                 if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
                 do throws(ApplyError) {
-                    let rows = try transaction(sweep.text, expecting: last)
-                    isDone = rows.first?.first == .integer(0)
+                    isDone = try isSweptClean(sweep.text, expecting: last)
                 } catch {
                     var error = error
                     error.table = error.table ?? sweep.table

@@ -109,36 +109,26 @@ public struct SchemaEvolution: Sendable {
 
     private func sweeps(of entry: TableEntry) -> [String] {
         switch entry.role {
-        case .node(let node):
-            [
-                "MATCH (n:\(Cypher.quoted(node.labels[0].value))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
-            ]
+        case .node(let node): [Cypher.nodeSweep(node.labels[0].value)]
         case .join(let join):
+            // Rows may wait as nodes of their own.
             relationshipSweep(
                 labels[join.from.references.value], join.type.value, labels[join.to.references.value])
-                + waitingSweep(join)
+                + (waitingLabel(join).map { [Cypher.nodeSweep($0)] } ?? [])
         case .skip: []
         }
     }
 
-    /// Rows of a table of relationships may wait as nodes of their own.
-    private func waitingSweep(_ join: JoinEntry) -> [String] {
-        waitingPattern(join).map { ["MATCH \($0) WITH w LIMIT 5000 DELETE w RETURN count(*) AS deleted"] } ?? []
-    }
-
-    private func waitingPattern(_ join: JoinEntry) -> String? {
+    private func waitingLabel(_ join: JoinEntry) -> String? {
         guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
             return nil
         }
-        return "(w:\(Cypher.quoted(JoinMapping.waitingLabel(from, join.type.value, to))))"
+        return JoinMapping.waitingLabel(from, join.type.value, to)
     }
 
     private func relationshipSweep(_ from: String?, _ type: String, _ to: String?) -> [String] {
         guard let from, let to else { return [] }
-        return [
-            "MATCH (:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to)))"
-                + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
-        ]
+        return [Cypher.relationshipSweep(from: from, type, to: to)]
     }
 
     // MARK: Columns
@@ -262,7 +252,7 @@ public struct SchemaEvolution: Sendable {
             let pattern = "(:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(join.type.value))]->(:\(Cypher.quoted(to)))"
             return join.properties.filter { $0.column.value == name }.flatMap { entry in
                 [removal(pattern, "o", entry.property.value)]
-                    + (waitingPattern(join).map { [removal($0, "w", entry.property.value)] } ?? [])
+                    + (waitingLabel(join).map { [removal("(w:\(Cypher.quoted($0)))", "w", entry.property.value)] } ?? [])
             }
         case .skip: return []
         }

@@ -27,4 +27,20 @@ public enum Cypher {
             + constants.map { "\(variable).\(quoted($0.property)) = \($0.value.cypher)" }
         return parts.isEmpty ? "" : " SET " + parts.joined(separator: ", ")
     }
+
+    // MARK: Sweeps
+
+    // Each deletes some and returns how many, to be repeated until that is none: one transaction of all could break the
+    // server's memory limit. They take no rows.
+
+    /// Of the nodes of a label, with their relationships.
+    public static func nodeSweep(_ label: String) -> String {
+        "MATCH (n:\(quoted(label))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
+    }
+
+    /// Of the relationships of a type between two labels.
+    public static func relationshipSweep(from: String, _ type: String, to: String) -> String {
+        "MATCH (:\(quoted(from)))-[o:\(quoted(type))]->(:\(quoted(to)))"
+            + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
+    }
 }

@@ -19,12 +19,12 @@ extension JoinMapping {
     /// The keys of every relationship, and of every row that waits. Record: key….
     public func keysQuery() -> String {
         let keys = isKeyed ? names("o", ownKey) : names("a", from.key) + names("b", to.key)
-        guard waits else { return pattern + " RETURN " + keys.joined(separator: ", ") }
+        guard waits else { return every + " RETURN " + keys.joined(separator: ", ") }
         // Both halves of a UNION have to call their columns the same.
         func numbered(_ keys: [String]) -> String {
             keys.enumerated().map { "\($1) AS k\($0)" }.joined(separator: ", ")
         }
-        return pattern + " RETURN \(numbered(keys)) UNION ALL "
+        return every + " RETURN \(numbered(keys)) UNION ALL "
             + "MATCH (w:\(Cypher.quoted(waitingLabel))) RETURN \(numbered(waitingKeyNames.map { "w.\($0)" }))"
     }
 
@@ -33,11 +33,7 @@ extension JoinMapping {
     public func sweepKeylessStatement() -> String? {
         guard isKeyed else { return nil }
         let missing = ownKey.map { "o.\(Cypher.quoted($0.property)) IS NULL" }.joined(separator: " OR ")
-        return pattern + " WHERE \(missing) WITH o LIMIT 1000 DELETE o RETURN count(*) AS deleted"
-    }
-
-    private var pattern: String {
-        "MATCH (a:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(b:\(Cypher.quoted(to.label)))"
+        return every + " WHERE \(missing) WITH o LIMIT 1000 DELETE o RETURN count(*) AS deleted"
     }
 }
 

@@ -52,10 +52,7 @@ extension JoinMapping {
     public func countStatement() -> String { "MATCH ()-[o:\(Cypher.quoted(type))]->() RETURN count(o)" }
 
     /// Deletes some relationships of the type between the two labels and returns how many. Takes no rows.
-    public func sweepStatement() -> String {
-        "MATCH (:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to.label)))"
-            + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
-    }
+    public func sweepStatement() -> String { Cypher.relationshipSweep(from: from.label, type, to: to.label) }
 
     func ends(_ a: String, _ b: String, at position: Int) -> String {
         "MATCH \(Cypher.node(a, from.label, from.key, at: position)) "

@@ -13,7 +13,7 @@ extension JoinMapping {
     /// The label of rows that wait.
     public var waitingLabel: String { Self.waitingLabel(from.label, type, to.label) }
 
-    static func waitingLabel(_ from: String, _ type: String, _ to: String) -> String {
+    public static func waitingLabel(_ from: String, _ type: String, _ to: String) -> String {
         "Lockstep__\(from)__\(type)__\(to)"
     }
 
@@ -44,13 +44,12 @@ extension JoinMapping {
         let pairs = there.key.map {
             "\(Cypher.quoted($0.property)): w.\(waitingName($0, side == .from ? .to : .from))"
         }
-        let mine = from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
         return "UNWIND $rows AS r MATCH (w:\(waiting) {\(names.joined(separator: ", "))}) \(node(own, here, at: 0))"
             + " MATCH (\(other):\(Cypher.quoted(there.label)) {\(pairs.joined(separator: ", "))})"
             + " WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
             + " WITH f.w AS w, f.a AS a, f.b AS b, f.p AS p DELETE w WITH a, b, p"
             + " CREATE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
-            + " SET \(mine.map { "o.\($0) = null" }.joined(separator: ", "))"
+            + " SET \(waitingEndNames.map { "o.\($0) = null" }.joined(separator: ", "))"
     }
 
     /// Lets the relationships of nodes that go wait. Row: key…, of the node at that side.
@@ -79,9 +78,7 @@ extension JoinMapping {
     public func truncateWaitingStatement() -> String { "MATCH (w:\(waiting)) DELETE w" }
 
     /// Deletes some of the rows that wait and returns how many. Takes no rows.
-    public func waitingSweepStatement() -> String {
-        "MATCH (w:\(waiting)) WITH w LIMIT 5000 DELETE w RETURN count(*) AS deleted"
-    }
+    public func waitingSweepStatement() -> String { Cypher.nodeSweep(waitingLabel) }
 
     /// How many rows wait. Answered from the server's counts.
     public func waitingQuery() -> String { "MATCH (w:\(waiting)) RETURN count(w)" }
@@ -98,7 +95,8 @@ extension JoinMapping {
 
     // MARK: Pieces
 
-    private var every: String {
+    /// Every relationship of the type between the two labels.
+    var every: String {
         "MATCH (a:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(b:\(Cypher.quoted(to.label)))"
     }
 
@@ -108,18 +106,18 @@ extension JoinMapping {
             end.key.map { "\(waitingName($0, side)): \(node).\(Cypher.quoted($0.property))" }
         }
         let ends = values("a", from, .from) + values("b", to, .to)
-        let names = from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
         return " WITH collect({o: o, p: properties(o), e: {\(ends.joined(separator: ", "))}}) AS gone"
             + " UNWIND gone AS g WITH g.o AS o, g.p AS p, g.e AS e DELETE o WITH p, e"
-            + " CREATE (w:\(waiting)) SET w = p SET \(names.map { "w.\($0) = e.\($0)" }.joined(separator: ", "))"
+            + " CREATE (w:\(waiting)) SET w = p SET \(waitingEndNames.map { "w.\($0) = e.\($0)" }.joined(separator: ", "))"
     }
 
     /// The key's properties, in backticks.
     var waitingKeyNames: [String] {
-        isKeyed
-            ? ownKey.map { Cypher.quoted($0.property) }
-            : from.key.map { waitingName($0, .from) } + to.key.map { waitingName($0, .to) }
+        isKeyed ? ownKey.map { Cypher.quoted($0.property) } : waitingEndNames
     }
+
+    /// What a row that waits names at both ends, in backticks.
+    private var waitingEndNames: [String] { waitingValues.map { Cypher.quoted($0.property) } }
 
     private var waitingKey: String {
         waitingKeyNames.enumerated().map { "\($1): r[\($0)]" }.joined(separator: ", ")

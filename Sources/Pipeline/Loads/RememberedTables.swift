@@ -19,8 +19,8 @@ struct RememberedTables: Sendable {
 
     init(_ plan: Plan) {
         entries = plan.mapping.tables.sorted().map { table in
-            let join = plan.mapping.joins.first { $0.table == table }
-            let label = plan.mapping.nodes.first { $0.table == table }?.label
+            let join = plan.mapping.join(of: table)
+            let label = plan.mapping.node(of: table)?.label
             return Entry(
                 oid: plan.catalog.table(table)?.oid ?? 0, table: table, fingerprint: plan.fingerprint(of: table) ?? "",
                 names: join.map { [$0.type, $0.from.label, $0.to.label] } ?? [label ?? ""])
@@ -63,14 +63,13 @@ struct RememberedTables: Sendable {
 }
 
 extension RememberedTables.Entry {
-    /// Deletes some of what the table has made and returns how many.
-    var sweep: String {
-        let quoted = names.map(Cypher.quoted)
-        guard names.count == 3 else {
-            return "MATCH (n:\(quoted[0])) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
-        }
-        return "MATCH (:\(quoted[1]))-[o:\(quoted[0])]->(:\(quoted[2])) WITH o LIMIT 5000 DELETE o "
-            + "RETURN count(*) AS deleted"
+    /// Sweeps of what the table has made: also of rows that wait for an end of theirs.
+    var sweeps: [String] {
+        guard names.count == 3 else { return [Cypher.nodeSweep(names[0])] }
+        return [
+            Cypher.relationshipSweep(from: names[1], names[0], to: names[2]),
+            Cypher.nodeSweep(JoinMapping.waitingLabel(names[1], names[0], names[2])),
+        ]
     }
 
     /// Fields with a tab between them.

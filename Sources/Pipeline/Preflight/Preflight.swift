@@ -104,10 +104,7 @@ public struct Preflight {
     /// What has happened to tables and to the file since the pipeline last looked.
     private static func findings(_ evolution: SchemaEvolution, _ mapping: GraphMapping) -> [PreflightFinding] {
         evolution.changes.map { change in
-            let name = evolution.currentName(of: change.table)
-            let stops =
-                change.policy == .pause
-                || (change.needsReading && name.map { mapping.isReadInOnePiece($0) } ?? true)
+            let stops = change.policy == .pause || evolution.asksForEverything(change, mapping)
             return PreflightFinding(
                 stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
                 fix: change.advice)

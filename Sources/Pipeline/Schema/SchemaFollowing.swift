@@ -25,11 +25,13 @@ struct SchemaFollowing {
             try refuse()
             try refuseForeignContent(graph)
             for change in evolution.changes {
-                for sweep in change.sweeps { try run(sweep, writer, expecting: checkpoint) }
+                try run(change.sweeps, writer, expecting: checkpoint)
                 report(.schema(change.description))
             }
-            try removeTables(writer, graph, expecting: checkpoint, report)
-            try tellOfEdits(graph, report)
+            let before = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
+            let tables = RememberedTables(plan)
+            try removeTables(before, now: tables.entries, writer, expecting: checkpoint, report)
+            tellOfEdits(before, now: tables.entries, report)
             if !evolution.changes.isEmpty {
                 try apply { () throws(ApplyError) in
                     try SchemaHistory.write(
@@ -44,7 +46,7 @@ struct SchemaFollowing {
                 try writer.write(
                     checkpoint,
                     and: [
-                        RememberedTables(plan).writing(pipeline: settings.name),
+                        tables.writing(pipeline: settings.name),
                         LoadStore.putting(requests.map { TableLoad($0) }, pipeline: settings.name),
                     ], expecting: checkpoint)
             }
@@ -70,28 +72,27 @@ struct SchemaFollowing {
     }
 
     private func removeTables(
-        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
+        _ before: [RememberedTables.Entry], now: [RememberedTables.Entry], _ writer: GraphWriter,
+        expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
-        let removed = evolution.removed
-        guard !removed.isEmpty else { return }
-        let entries = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
-        let kept = Set(RememberedTables(plan).entries.map(\.names))
-        for table in removed {
-            guard let entry = entries.first(where: { $0.oid == table.oid }), !kept.contains(entry.names) else {
+        let kept = Set(now.map(\.names))
+        for table in evolution.removed {
+            guard let entry = before.first(where: { $0.oid == table.oid }), !kept.contains(entry.names) else {
                 report(.warning("\(table.name) is not in the mapping any more: what it has made in the graph stays"))
                 continue
             }
-            try run(entry.sweep, writer, expecting: checkpoint)
+            try run(entry.sweeps, writer, expecting: checkpoint)
             report(.schema("\(table.name): it is not in the mapping any more: what it has made leaves the graph"))
         }
     }
 
     /// What the file makes of a table by now, and did not when the graph was made: only reading it brings that in.
-    private func tellOfEdits(_ graph: BoltChannel, _ report: (PipelineEvent) -> Void) throws(PipelineError) {
+    private func tellOfEdits(
+        _ before: [RememberedTables.Entry], now: [RememberedTables.Entry], _ report: (PipelineEvent) -> Void
+    ) {
         let followed = Set(evolution.changes.compactMap { evolution.currentName(of: $0.table) })
-        let entries = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
-        for now in RememberedTables(plan).entries where !followed.contains(now.table) {
-            guard let then = entries.first(where: { $0.oid == now.oid }), then.fingerprint != now.fingerprint else {
+        for now in now where !followed.contains(now.table) {
+            guard let then = before.first(where: { $0.oid == now.oid }), then.fingerprint != now.fingerprint else {
                 continue
             }
             let remedy =
@@ -103,11 +104,10 @@ struct SchemaFollowing {
     }
 
     private func run(
-        _ sweep: String, _ writer: GraphWriter, expecting checkpoint: Checkpoint?
+        _ sweeps: [String], _ writer: GraphWriter, expecting checkpoint: Checkpoint
     ) throws(PipelineError) {
-        while true {
-            let rows = try apply { () throws(ApplyError) in try writer.transaction(sweep, expecting: checkpoint) }
-            guard let count = rows.first?.first?.integerValue, count > 0 else { return }
+        try apply { () throws(ApplyError) in
+            for sweep in sweeps { try writer.sweep(sweep, expecting: checkpoint) }
         }
     }
 
@@ -125,13 +125,18 @@ struct SchemaFollowing {
                     + "and start again. Nothing was lost: the checkpoint has not moved.")
         }
         // The others are read while the stream goes on.
-        let reading = evolution.changes.filter { change in
-            change.needsReading && (evolution.currentName(of: change.table).map(plan.mapping.isReadInOnePiece) ?? true)
-        }
+        let reading = evolution.changes.filter { evolution.asksForEverything($0, plan.mapping) }
         if !reading.isEmpty {
             throw PipelineError(
                 "a table has changed so that it has to be read again", lines(reading),
                 remedy: "`lockstep run --resnapshot` reads everything again and makes the graph right.")
         }
+    }
+}
+
+extension SchemaEvolution {
+    /// A table that has to be read again cannot be read by itself.
+    func asksForEverything(_ change: SchemaChange, _ mapping: GraphMapping) -> Bool {
+        change.needsReading && (currentName(of: change.table).map(mapping.isReadInOnePiece) ?? true)
     }
 }

@@ -68,17 +68,10 @@ struct GraphSetup {
         }
     }
 
-    /// Deletes all that the mapping makes, in slices: one transaction of all could break the server's memory limit.
+    /// Deletes all that the mapping makes.
     func wipe(_ writer: GraphWriter, expecting checkpoint: Checkpoint?) throws(PipelineError) {
         for label in mapping.nodes.map(\.label) + mapping.joins.filter(\.waits).map(\.waitingLabel) {
-            let slice =
-                "MATCH (n:\(Cypher.quoted(label))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
-            while true {
-                let rows = try apply { () throws(ApplyError) in
-                    try writer.transaction(slice, expecting: checkpoint)
-                }
-                guard case .integer(let count)? = rows.first?.first, count > 0 else { break }
-            }
+            try apply { () throws(ApplyError) in try writer.sweep(Cypher.nodeSweep(label), expecting: checkpoint) }
         }
     }
 }
