@@ -72,4 +72,11 @@ public struct EncodedBatch: Sendable {
         self.end = end
         self.partial = partial
     }
+
+    /// Statements that are no transaction's, with the checkpoint at `position` behind them.
+    public init(_ statements: [EncodedStatement], at position: LSN, changeCount: Int = 0) {
+        let end = TransactionEnd(xid: 0, commitLSN: position, endLSN: position, commitTime: 0, changeCount: 0)
+        self.init(
+            statements: statements, changeCount: changeCount, transactionCount: 0, firstLSN: position, end: end)
+    }
 }

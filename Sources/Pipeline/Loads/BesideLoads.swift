@@ -150,7 +150,7 @@ extension GraphMapping {
         var conditions: [QualifiedName: [String?]] = [:]
         func note(_ holder: QualifiedName, _ end: RelationshipEnd) {
             for request in requests where request.table != holder {
-                guard let node = nodes.first(where: { $0.table == request.table }), node.label == end.label,
+                guard let node = node(of: request.table), node.label == end.label,
                     !requests.contains(where: { $0.table == holder })
                 else { continue }
                 conditions[holder, default: []].append(request.condition.flatMap { condition(on: node, end, $0) })
@@ -178,28 +178,5 @@ extension GraphMapping {
         let columns = end.key.map { QualifiedName.quoted($0.column) }.joined(separator: ", ")
         let names = own.compactMap(\.self).map(QualifiedName.quoted).joined(separator: ", ")
         return "(\(columns)) IN (SELECT \(names) FROM \(node.table.sql) WHERE (\(condition)))"
-    }
-}
-
-extension TableLoad {
-    /// Sets it to its first pass beside the stream.
-    mutating func beginBeside(over plan: [TableHeap], _ mapping: GraphMapping) {
-        let table = request.table
-        let isNode = mapping.nodes.contains { $0.table == table }
-        pass = request.reason == .refers ? .relationships : isNode ? .nodes : .leftovers
-        let size = plan.reduce(Int64(0)) { $0 + Int64($1.blocks) }
-        let passes = [pass == .nodes, TableRead(table, .relationships, mapping) != nil].filter(\.self).count
-        totalBlocks = size * Int64(passes)
-    }
-
-    /// Goes on to its next pass.
-    mutating func endPassBeside(_ mapping: GraphMapping) {
-        let hasMore = TableRead(request.table, .relationships, mapping) != nil
-        switch pass {
-        case .nodes where request.reason != .added: pass = .leftovers
-        case .nodes, .leftovers: pass = hasMore ? .relationships : .settling
-        default: pass = .settling
-        }
-        heaps = []
     }
 }

@@ -38,13 +38,12 @@ final class LoadLedger: Sendable {
     /// Something was read at a snapshot of this position.
     func raise(until lsn: LSN) { update { $0.until = max($0.until, lsn) } }
 
+    func raise(until lsn: LSN, of load: TableLoad) { update(load) { $0.until = max($0.until, lsn) } }
+
     /// Every table that has done with a pass goes on to the next.
     func endPass(_ pass: TableLoad.Pass, _ mapping: GraphMapping) {
         update { load in
-            guard load.pass == pass else { return }
-            let hasMore = pass == .nodes && TableRead(load.request.table, .relationships, mapping) != nil
-            load.pass = hasMore ? .relationships : .settling
-            load.heaps = []
+            if load.pass == pass { load.endPass(mapping) }
         }
     }
 
@@ -91,14 +90,5 @@ extension TableLoad {
             let done = heaps.first { $0.oid == heap.oid && $0.fileNode == heap.fileNode }?.done ?? BlockSet()
             return done.remaining(upTo: heap.blocks, size: heap.blocks(holding: rows)).map { (heap, $0) }
         }
-    }
-
-    /// Sets it to its first pass.
-    mutating func begin(over plan: [TableHeap], _ mapping: GraphMapping) {
-        let table = request.table
-        let isNode = mapping.nodes.contains { $0.table == table }
-        pass = isNode ? .nodes : .relationships
-        let size = plan.reduce(Int64(0)) { $0 + Int64($1.blocks) }
-        totalBlocks = isNode && TableRead(table, .relationships, mapping) != nil ? size * 2 : size
     }
 }

@@ -31,7 +31,7 @@ struct SnapshotLoad {
     let abandon: StopSignal
 
     /// One range to read.
-    fileprivate struct Item: Sendable {
+    private struct Item: Sendable {
         var read: TableRead
         var heap: TableHeap
         var range: Range<UInt32>
@@ -156,14 +156,15 @@ struct SnapshotLoad {
                 rows: item.read.distinct.map { distinct in
                     { distinct.rows(of: item.read.table, isPartitioned: $0) }
                 },
-                columns: item.read.columns, where: item.condition, relation: 0, into: buffer,
+                columns: item.read.columns, where: item.read.condition(item.range, of: item.heap), relation: 0,
+                into: buffer,
                 maxRows: limits.rows, maxBytes: limits.bytes
             ) { () throws(PipelineError) in
                 let count = buffer.changes.count
                 let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<count) }
                 buffer.removeAll()
                 if let held { try put(held, queue, passStop, waker) }
-                held = batch(statements, changes: item.read.isSecondRead ? 0 : count)
+                held = EncodedBatch(statements, at: checkpoint.lsn, changeCount: item.read.isSecondRead ? 0 : count)
             }
         } catch {
             switch error {
@@ -177,7 +178,7 @@ struct SnapshotLoad {
                 remedy: "It is read again.", disposition: .retrySoon)
         }
         guard queue.waitForRoom(stop: passStop, waker: waker) else { throw PipelineError("stopped") }
-        var last = held ?? batch([], changes: 0)
+        var last = held ?? EncodedBatch([], at: checkpoint.lsn)
         ledger.finish(item.range, of: item.heap, item.read.table, rows: total.rows, bytes: total.bytes) { load in
             last.statements.append(LoadStore.put([load], pipeline: settings.name))
             queue.put(last)
@@ -189,22 +190,6 @@ struct SnapshotLoad {
     ) throws(PipelineError) {
         guard queue.waitForRoom(stop: passStop, waker: waker) else { throw PipelineError("stopped") }
         queue.put(batch)
-    }
-
-    /// Leaves the checkpoint where it is.
-    private func batch(_ statements: [EncodedStatement], changes: Int) -> EncodedBatch {
-        let end = TransactionEnd(
-            xid: 0, commitLSN: checkpoint.lsn, endLSN: checkpoint.lsn, commitTime: 0, changeCount: 0)
-        return EncodedBatch(
-            statements: statements, changeCount: changes, transactionCount: 0, firstLSN: checkpoint.lsn, end: end)
-    }
-}
-
-extension SnapshotLoad.Item {
-    /// SQL for the rows of the range that count; nil for all.
-    fileprivate var condition: String? {
-        let conditions = [heap.condition(range), read.condition].compactMap(\.self)
-        return conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND ")
     }
 }
 

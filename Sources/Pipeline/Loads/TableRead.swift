@@ -19,7 +19,7 @@ struct TableRead: Sendable {
 
     /// - Returns: Nil where the pass has nothing to do with the table.
     init?(_ table: QualifiedName, _ part: TableProgram.Part, _ mapping: GraphMapping) {
-        if let node = mapping.nodes.first(where: { $0.table == table }) {
+        if let node = mapping.node(of: table) {
             if part == .nodes {
                 self.init(table, node.nodeColumns)
             } else {
@@ -28,12 +28,18 @@ struct TableRead: Sendable {
                 isSecondRead = true
             }
             distinct = node.distinct
-        } else if part == .relationships, let join = mapping.joins.first(where: { $0.table == table }) {
+        } else if part == .relationships, let join = mapping.join(of: table) {
             self.init(table, join.relationshipColumns)
         } else {
             return nil
         }
         condition = mapping.conditions[table]?.sql
+    }
+
+    /// SQL for the rows of a range that count, and meet a condition that somebody gave; nil for all.
+    func condition(_ range: Range<UInt32>, of heap: TableHeap, meeting given: String? = nil) -> String? {
+        let conditions = [heap.condition(range), condition, given].compactMap(\.self)
+        return conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND ")
     }
 
     init(_ table: QualifiedName, _ properties: [PropertyMapping]) {
@@ -56,6 +62,6 @@ extension GraphMapping {
     /// Whether a table's rows have to be read by one query, at the slot's own snapshot: where equal rows are counted, a row
     /// says nothing by itself.
     func isReadInOnePiece(_ table: QualifiedName) -> Bool {
-        nodes.contains { $0.table == table && $0.distinct != nil }
+        node(of: table)?.distinct != nil
     }
 }

@@ -68,7 +68,7 @@ extension StreamPump {
             beside.begin(ledger)
             for load in loads {
                 let heaps = try beside.heaps(of: load.request.table, reader)
-                ledger.update(load) { $0.beginBeside(over: heaps, mapping) }
+                ledger.update(load) { $0.begin(over: heaps, mapping) }
             }
             // What was going on while nobody kept a list of what was received.
             let patience = try capture { () throws(CaptureError) in
@@ -109,11 +109,7 @@ extension StreamPump {
     }
 
     /// A batch that leaves the checkpoint where it is.
-    private func between(_ statements: [EncodedStatement], changes: Int = 0) -> EncodedBatch {
-        let end = TransactionEnd(xid: 0, commitLSN: position, endLSN: position, commitTime: 0, changeCount: 0)
-        return EncodedBatch(
-            statements: statements, changeCount: changes, transactionCount: 0, firstLSN: position, end: end)
-    }
+    private func between(_ statements: [EncodedStatement]) -> EncodedBatch { EncodedBatch(statements, at: position) }
 
     /// What is known of a load by now, as a statement of the batch in hand.
     private func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
@@ -124,7 +120,7 @@ extension StreamPump {
     private mutating func endPass(
         _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
     ) throws(PipelineError) {
-        settling.ledger.update(load) { $0.endPassBeside(mapping) }
+        settling.ledger.update(load) { $0.endPass(mapping) }
         beside.forget(load.request.table)
         try put(between([note(load, beside, settling)]))
     }
@@ -159,18 +155,17 @@ extension StreamPump {
             return true
         }
         guard let snapshot = try settling.snapshot() else { return false }
-        settling.ledger.update(load) { $0.until = max($0.until, snapshot.lsn) }
+        settling.ledger.raise(until: snapshot.lsn, of: load)
         let encoder = BatchEncoder(mapping: mapping, part: part, unsettled: settling.tables)
         let rows = ChangeBuffer()
         rows.relations = [read.relation]
-        let conditions = [heap.condition(range), read.condition, load.request.condition].compactMap(\.self)
         var held: EncodedBatch?
         let total: (rows: Int, bytes: Int)
         do throws(SnapshotCopyFailure<PipelineError>) {
             total = try reader.copy(
                 heap.name, columns: read.columns,
-                where: conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND "), relation: 0,
-                into: rows, maxRows: limits.rows, maxBytes: limits.bytes
+                where: read.condition(range, of: heap, meeting: load.request.condition), relation: 0, into: rows,
+                maxRows: limits.rows, maxBytes: limits.bytes
             ) { () throws(PipelineError) in
                 let count = rows.changes.count
                 let statements = try apply { () throws(ApplyError) in try encoder.encode(rows, 0..<count) }
@@ -182,8 +177,7 @@ extension StreamPump {
         } catch {
             switch error {
             case .capture(let failure):
-                // Somebody has locked the table.
-                if failure.postgres?.sqlState == "55P03" { return false }
+                if failure.isOfLock { return false }
                 guard load.request.condition != nil, failure.isOfCondition else { throw PipelineError(failure) }
                 try giveUp(load, failure, beside, settling)
                 return true
@@ -215,8 +209,8 @@ extension StreamPump {
         _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
     ) throws(PipelineError) -> Bool {
         let table = load.request.table
-        let node = mapping.nodes.first { $0.table == table }
-        let join = mapping.joins.first { $0.table == table }
+        let node = mapping.node(of: table)
+        let join = mapping.join(of: table)
         guard let key = node?.key ?? join?.key, let query = node?.keysQuery() ?? join?.keysQuery(),
             let deletions = node.map({ [$0.deleteStatement()] }) ?? join?.deleteStatements
         else {
@@ -262,36 +256,29 @@ extension StreamPump {
     private mutating func missing(
         _ page: ArraySlice<[BoltValue]>, _ lookup: SourceLookup, _ load: TableLoad, _ settling: Settling
     ) throws(PipelineError) -> [[BoltValue]] {
-        while true {
-            if let snapshot = try settling.snapshot() {
-                settling.ledger.update(load) { $0.until = max($0.until, snapshot.lsn) }
-                let reader = try settling.reader()
-                do throws(CaptureError) {
-                    let found = try lookup.rows(page, into: ChangeBuffer(), reader)
-                    let missing = page.filter { found[$0] == nil }
-                    return try load.request.condition.map { condition throws(CaptureError) in
-                        try inReach(missing, of: condition, lookup, reader)
-                    } ?? missing
-                } catch {
-                    switch error.postgres?.sqlState {
-                    // Somebody has locked the table.
-                    case "55P03": break
-                    // A node that no row made may have a key that the column's type cannot read.
-                    case let state? where state.hasPrefix("22"):
-                        guard page.count > 1 else { return Array(page) }
-                        let middle = page.startIndex + page.count / 2
-                        return try missing(page[..<middle], lookup, load, settling)
-                            + missing(page[middle...], lookup, load, settling)
-                    default: throw PipelineError(error)
-                    }
-                }
+        let found = try readVisible(settling, { settling.ledger.raise(until: $0, of: load) }) {
+            reader throws(CaptureError) -> [[BoltValue]]? in
+            do throws(CaptureError) {
+                let found = try lookup.rows(page, into: ChangeBuffer(), reader)
+                let missing = page.filter { found[$0] == nil }
+                return try load.request.condition.map { condition throws(CaptureError) in
+                    try Self.inReach(missing, of: condition, lookup, reader)
+                } ?? missing
+            } catch {
+                // A node that no row made may have a key that the column's type cannot read.
+                guard error.postgres?.sqlState?.hasPrefix("22") == true else { throw error }
+                return nil
             }
-            try rest()
         }
+        if let found { return found }
+        guard page.count > 1 else { return Array(page) }
+        let middle = page.startIndex + page.count / 2
+        return try missing(page[..<middle], lookup, load, settling)
+            + missing(page[middle...], lookup, load, settling)
     }
 
     /// Those of the keys that meet a condition on them; none where it cannot be asked of them.
-    private func inReach(
+    private static func inReach(
         _ keys: [[BoltValue]], of condition: String, _ lookup: SourceLookup, _ reader: SnapshotCopy
     ) throws(CaptureError) -> [[BoltValue]] {
         do throws(CaptureError) {

@@ -52,16 +52,16 @@ extension StreamPump {
             case .other(let now, let others): (relation, retyped) = (now, others)
             }
             guard settling.tables.contains(relation.name) else { continue }
-            if try lookUp(relation, UInt32(index), without: retyped, range) { hasLookedUp = true }
+            if try lookUp(relation, UInt32(index), without: retyped, range, settling) { hasLookedUp = true }
         }
         return hasLookedUp ? [settling.statement] : []
     }
 
     private mutating func lookUp(
-        _ relation: Relation, _ index: UInt32, without retyped: Set<String>, _ range: Range<Int>
+        _ relation: Relation, _ index: UInt32, without retyped: Set<String>, _ range: Range<Int>, _ settling: Settling
     ) throws(PipelineError) -> Bool {
-        let node = mapping.nodes.first { $0.table == relation.name }
-        guard let key = node?.key ?? mapping.joins.first(where: { $0.table == relation.name })?.key,
+        let node = mapping.node(of: relation.name)
+        guard let key = node?.key ?? mapping.join(of: relation.name)?.key,
             let columns = mapping.columns[relation.name]?.filter({ !retyped.contains($0.column) })
         else { return false }
         func place(_ column: PropertyMapping) -> Int? { relation.columns.firstIndex { $0.name == column.column } }
@@ -81,7 +81,10 @@ extension StreamPump {
                 remedy: "`lockstep run --resnapshot` reads everything again; not interrupted, it needs no such value.")
         }
         let found = ChangeBuffer()
-        let rows = try rows(of: Set(changes.map(\.key)), lookup, found)
+        let keys = Set(changes.map(\.key))
+        let rows = try readVisible(settling, settling.ledger.raise) { reader throws(CaptureError) in
+            try lookup.rows(keys, into: found, reader)
+        }
         for (position, key) in changes {
             guard let row = rows[key] else { continue }
             let start = Int(buffer.changes[position].newStart)
@@ -134,26 +137,35 @@ extension StreamPump {
         return changes
     }
 
-    private mutating func rows(
-        of keys: Set<[BoltValue]>, _ lookup: SourceLookup, _ found: ChangeBuffer
-    ) throws(PipelineError) -> [[BoltValue]: UInt32] {
-        guard let settling else { return [:] }
+    /// Reads at the source by a snapshot that shows everything that was received: waits for that, and for who has locked the
+    /// table.
+    ///
+    /// - Parameters:
+    ///   - noteUntil: Told where the snapshot stands, before anything is read by it.
+    ///   - body: May be called again.
+    mutating func readVisible<Value>(
+        _ settling: Settling, _ noteUntil: (LSN) -> Void, _ body: (SnapshotCopy) throws(CaptureError) -> Value
+    ) throws(PipelineError) -> Value {
         while true {
             if let snapshot = try settling.snapshot() {
-                settling.ledger.raise(until: snapshot.lsn)
+                noteUntil(snapshot.lsn)
                 let reader = try settling.reader()
                 do throws(CaptureError) {
-                    let rows = try lookup.rows(keys, into: found, reader)
+                    let value = try body(reader)
                     try reader.end()
-                    return rows
+                    return value
                 } catch {
-                    // Somebody has locked the table.
-                    guard error.postgres?.sqlState == "55P03" else { throw PipelineError(error) }
+                    guard error.isOfLock else { throw PipelineError(error) }
                 }
             }
             try rest()
         }
     }
+}
+
+extension CaptureError {
+    /// Somebody has locked the table for longer than the reader waits.
+    var isOfLock: Bool { postgres?.sqlState == "55P03" }
 }
 
 extension ChangeBuffer {

@@ -231,8 +231,7 @@ struct StreamPump {
         guard idlePosition > put, buffer.isEmpty, unfinished == nil, queue.isWriterReady,
             MonotonicTime.now >= lastPut + idleInterval
         else { return }
-        let end = TransactionEnd(xid: 0, commitLSN: idlePosition, endLSN: idlePosition, commitTime: 0, changeCount: 0)
-        try put(EncodedBatch(statements: [], changeCount: 0, transactionCount: 0, firstLSN: idlePosition, end: end))
+        try put(EncodedBatch([], at: idlePosition))
     }
 
     mutating func confirm(force: Bool = false) throws(PipelineError) {
