@@ -55,9 +55,15 @@ extension SnapshotCopy {
 
     /// The heaps of a table as they are now; see ``TableHeap``.
     ///
+    /// Partitions are locked by the look at them. Kept, the locks would hold up a TRUNCATE, and that the reader of the
+    /// next range, behind whom the holder of this snapshot waits: a deadlock that no server sees.
+    ///
     /// - Parameter inOnePiece: The table has to be read by one query.
     public func heaps(of table: QualifiedName, inOnePiece: Bool) throws(CaptureError) -> [TableHeap] {
-        try TableHeap.all(of: table, inOnePiece: inOnePiece, connection)
+        try mark()
+        let heaps = try TableHeap.all(of: table, inOnePiece: inOnePiece, connection)
+        try letGo()
+        return heaps
     }
 
     /// Whether a heap is still the one that was planned for. Where it was read in this transaction before that is asked,
