@@ -60,7 +60,6 @@ struct `Ranges of a table` {
     @Test func `have every row once, those that came later in the last one`() async throws {
         try await Source.with("ranges_whole", schema: Self.schema) { source in
             let reader = try SnapshotCopy(source.configuration, stop: StopSignal())
-            _ = try reader.begin()
             let heap = try #require(try reader.heaps(of: Self.table, inOnePiece: false).first)
             #expect(heap.blocks > 20 && !heap.isWhole)
             try source.admin.execute("INSERT INTO rows SELECT n, repeat('y', 300) FROM generate_series(3001, 3500) n")

@@ -60,9 +60,10 @@ extension SnapshotCopy {
     ///
     /// - Parameter inOnePiece: The table has to be read by one query.
     public func heaps(of table: QualifiedName, inOnePiece: Bool) throws(CaptureError) -> [TableHeap] {
-        try mark()
+        let isHolding = connection.isInTransaction
+        if isHolding { try mark() }
         let heaps = try TableHeap.all(of: table, inOnePiece: inOnePiece, connection)
-        try letGo()
+        if isHolding { try letGo() }
         return heaps
     }
 
