@@ -16,7 +16,14 @@ final class Graph {
             server = nil
             url = named
         } else {
-            let server = try await GraphServer(try Self.kind(options["graph-kind"]))
+            let kind = try Self.kind(options["graph-kind"])
+            // A server as one would run it: with Java's better compiler, and the memory for millions of rows.
+            let memory = [
+                "server.memory.heap.initial_size": "2g", "server.memory.heap.max_size": "2g",
+                "server.memory.pagecache.size": "1g",
+            ]
+            let server = try await GraphServer(
+                kind, settings: kind.isNeo4j && !options.isTiny ? memory : [:], quickStart: options.isTiny)
             self.server = server
             url = server.boltURL
         }
