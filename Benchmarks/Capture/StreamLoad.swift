@@ -15,10 +15,10 @@ enum StreamLoad {
         INSERT INTO threads SELECT i, 1 + i % 100, NULL, 'Thread ' || i, true FROM generate_series(1, 1000) i;
         """
 
-    /// One transaction that inserts so many rows, each with a foreign key.
-    static func transaction(rows: Int) -> String {
+    /// One transaction that inserts so many rows, each with a foreign key, with ids behind `first`.
+    static func transaction(rows: Int, from first: Int = 10_000_000) -> String {
         """
-        INSERT INTO content_chunks SELECT 10000000 + i, 1 + i % 5000, i, i % 700, repeat('chunk ' || i || ' ', 6),
+        INSERT INTO content_chunks SELECT \(first) + i, 1 + i % 5000, i, i % 700, repeat('chunk ' || i || ' ', 6),
             '2026-02-01Z'::timestamptz + i * interval '1 s' FROM generate_series(1, \(rows)) i
         """
     }

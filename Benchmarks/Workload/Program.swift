@@ -8,6 +8,7 @@ import TestServers
 /// The `lockstep` program as it is shipped, in a process of its own, with a mapping file in a folder of its own.
 struct Program {
     let path: String
+    private let slot: String
     private let folder: URL
     private let password: String
 
@@ -16,6 +17,7 @@ struct Program {
         path =
             options["lockstep"] ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path
             + "/lockstep"
+        self.slot = slot
         folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-bench-\(UUID().uuidString)")
         password = graph.configuration.password.map { _ in GraphServer.password } ?? ""
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -35,6 +37,24 @@ struct Program {
         try ChildProcess(
             [path, "run", "--config", configuration.path], environment: ["LOCKSTEP_GRAPH_PASSWORD": password],
             output: output)
+    }
+
+    /// Waits until it follows the stream.
+    func streams(_ child: ChildProcess, _ source: Source) async throws {
+        try await eventually("lockstep streams", within: .seconds(120)) {
+            guard child.isRunning else { throw BenchmarkError("lockstep ended") }
+            let slots = try source.connection.query(
+                "SELECT active AND confirmed_flush_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = $1",
+                [slot])
+            return slots.first?[0] == "t"
+        }
+    }
+
+    /// Whether everything before `end` is in the graph.
+    func hasConfirmed(_ end: LSN, _ source: Source) throws -> Bool {
+        let rows = try source.connection.query(
+            "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", [slot])
+        return rows.first?[0].flatMap { LSN($0) }.map { $0 > end } ?? false
     }
 
     /// What it has printed; nothing where that cannot be read.
