@@ -377,7 +377,10 @@ public final class BatchEncoder {
         }
         // Its node is deleted later, or taken by another row: that begins without relationships of its own.
         for (index, columns) in program.references.enumerated() {
-            let target = writer.stale(Int(entity.program), reference: index)
+            let target =
+                program.lookup(index) == nil
+                ? writer.stale(Int(entity.program), reference: index)
+                : writer.lookUp(Int(entity.program), reference: index)
             target.rows.appendListHeader(program.key.count + columns.count)
             entities.appendKey(of: entity, to: &target.rows)
             for _ in columns { target.rows.appendNull() }
@@ -473,6 +476,12 @@ public final class BatchEncoder {
             // Only where the row stayed, what its place had before is what its node has.
             let isKnown = memory.note(row: entity.hash, reference: index, value: value)
             if isKnown, hasStayed { continue }
+            if program.lookup(index) != nil {
+                if isNewNode, isNull { continue }
+                try writeEnds(
+                    entity, columns, isNull, into: writer.lookUp(Int(entity.program), reference: index), fields, bytes)
+                continue
+            }
             if !isNewNode {
                 try writeEnds(
                     entity, columns, isNull, into: writer.stale(Int(entity.program), reference: index), fields, bytes)

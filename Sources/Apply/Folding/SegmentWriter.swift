@@ -10,7 +10,7 @@ struct SegmentWriter {
     enum Phase: Int, CaseIterable {
         case truncate, carry, joinDelete, dismissMoved, nodeMove, nodeUpsert, joinMove, stale, reference, joinLink,
             joinUpsert, wait, dismiss,
-            nodeDelete
+            nodeDelete, lookUp
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -75,7 +75,8 @@ struct SegmentWriter {
         let table = programs[program]
         guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
         let ends = table.awaited.map { $0.join.dismissAllStatement() }
-        for text in ends + table.shape.truncateTexts {
+        let values = table.lookedUp.map { $0.holder.forgetStatement($0.lookup) }
+        for text in ends + values + table.shape.truncateTexts {
             phases[Phase.truncate.rawValue].append(
                 EncodedStatement(text: text, table: table.table, takesRows: false))
         }
@@ -118,6 +119,13 @@ struct SegmentWriter {
     mutating func reference(_ program: Int, reference: Int) -> EncodedStatement {
         open(outputs[program].reference(reference), .reference, program) {
             $0.shape.node.map { $0.referenceStatement(reference: $0.references[reference]) } ?? ""
+        }
+    }
+
+    /// - Parameter reference: One of the program's references that is a lookup.
+    mutating func lookUp(_ program: Int, reference: Int) -> EncodedStatement {
+        open(outputs[program].reference(reference), .lookUp, program) { table in
+            table.lookup(reference).flatMap { table.shape.node?.lookUpStatement($0) } ?? ""
         }
     }
 

@@ -38,6 +38,7 @@ public final class TableProgram {
     }
 
     enum Shape {
+        /// The columns of its references, then those of its lookups.
         case node(NodeMapping, references: [[ColumnProgram]])
         case join(JoinMapping)
     }
@@ -58,6 +59,8 @@ public final class TableProgram {
     let adoptions: [Adoption]
     /// Tables of relationships whose rows wait for this table's nodes, and at which end.
     let awaited: [(join: JoinMapping, side: JoinMapping.Side)]
+    /// Tables whose nodes have values of this one's rows, and keep them when it is truncated.
+    let lookedUp: [(holder: NodeMapping, lookup: LookupMapping)]
     /// A row that passes is as good as deleted; nil where there are none, or where the reader has left them out.
     let absence: TestProgram?
     /// Behind a node's ordinary labels.
@@ -69,8 +72,15 @@ public final class TableProgram {
     /// Values of a node's key: one, where that is the digest of a row.
     var keyCount: Int { distinctColumns == nil ? key.count : 1 }
 
+    /// What the row names elsewhere: the columns of each reference, then those of each lookup.
     var references: [[ColumnProgram]] {
         if case .node(_, let references) = shape { references } else { isKeyed ? [ends] : [] }
+    }
+
+    /// Which of ``references`` is a lookup, and of the node.
+    func lookup(_ reference: Int) -> LookupMapping? {
+        guard case .node(let node, _) = shape, reference >= node.references.count else { return nil }
+        return node.lookups[reference - node.references.count]
     }
 
     /// The graph may hold newer rows than the changes that come, or lack some.
@@ -130,8 +140,8 @@ public final class TableProgram {
             let properties = writesRows ? try columns(values, in: relation) : []
             var references: [[ColumnProgram]] = []
             if part == .all || part == .relationships {
-                for reference in node.references {
-                    references.append(try columns(reference.target.key, in: relation))
+                for end in node.references.map(\.target) + node.lookups.map(\.target) {
+                    references.append(try columns(end.key, in: relation))
                 }
             }
             // A first read makes relationships when all nodes are there: nothing waits.
@@ -150,6 +160,7 @@ public final class TableProgram {
                 relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
                 writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
                 awaited: isAdopting || isLeft ? mapping.awaitedEnds(of: node) : [],
+                lookedUp: mapping.lookups(of: node.table).filter { !$0.lookup.isEnforced },
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
                     try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
                 }, absence: try absence(node.rows, in: relation, part, keepsNodes), labels: labels,
@@ -189,7 +200,8 @@ public final class TableProgram {
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
         ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool, keepsNodes: Bool,
         adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
-        distinctColumns: [Int]? = nil, absence: TestProgram?, labels: [TestProgram] = [],
+        lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
+        absence: TestProgram?, labels: [TestProgram] = [],
         derived: [DerivedProgram]
     ) {
         table = relation.name
@@ -206,6 +218,7 @@ public final class TableProgram {
         self.keepsNodes = keepsNodes
         self.adoptions = adoptions
         self.awaited = awaited
+        self.lookedUp = lookedUp
         self.absence = absence
         self.labels = labels
         self.derived = derived

@@ -51,12 +51,13 @@ extension MappingFileReader {
         }
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
+        let lookups = fields.take("lookups").map { self.lookups($0) } ?? []
         guard let found, let key, let keyNode else { return nil }
         return .node(
             NodeEntry(
                 labels: found.always, columnLabels: found.byColumn, key: key,
                 keyPosition: Located(true, at: keyNode.position), properties: properties,
-                references: references))
+                references: references, lookups: lookups))
     }
 
     /// A node for each distinct row, in place of a key.
@@ -74,12 +75,13 @@ extension MappingFileReader {
         finish(names)
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
+        let lookups = fields.take("lookups").map { self.lookups($0) } ?? []
         guard let found, let digest, let count else { return nil }
         return .node(
             NodeEntry(
                 labels: found.always, columnLabels: found.byColumn, key: [],
                 keyPosition: Located(true, at: node.position), properties: properties,
-                references: references, distinct: DistinctEntry(digest: digest, count: count)))
+                references: references, lookups: lookups, distinct: DistinctEntry(digest: digest, count: count)))
     }
 
     private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
@@ -137,6 +139,23 @@ extension MappingFileReader {
         let end = end(&fields)
         finish(fields)
         return end
+    }
+
+    private mutating func lookups(_ node: YAMLNode) -> [LookupEntry] {
+        guard !node.isMissing, let items = list(node, "lookups") else { return [] }
+        return items.compactMap { item in
+            guard var fields = mapping(item, "a lookup") else { return nil }
+            let end = end(&fields)
+            let propertiesNode = required("properties", &fields)
+            let properties = propertiesNode.map { optionalColumns($0, "properties") } ?? []
+            finish(fields)
+            if let propertiesNode, properties.isEmpty {
+                fault(
+                    .value, propertiesNode.position, "a lookup gives no property",
+                    "write properties: {column: property}")
+            }
+            return end.map { LookupEntry(end: $0, properties: properties) }
+        }
     }
 
     private mutating func end(_ fields: inout Fields) -> EndEntry? {

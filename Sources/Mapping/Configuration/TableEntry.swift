@@ -67,6 +67,7 @@ struct NodeEntry: Sendable, Equatable {
     var keyPosition: Located<Bool> = Located(true)
     var properties: [ColumnEntry]
     var references: [ReferenceEntry]
+    var lookups: [LookupEntry] = []
     /// In place of a key: a node for each distinct row.
     var distinct: DistinctEntry?
 }
@@ -137,6 +138,13 @@ struct ReferenceEntry: Sendable, Equatable {
     var condition: ReferenceCondition?
 
     var isEnforced: Bool { end.isEnforced }
+}
+
+/// What a row has from the row of another table that its columns name.
+struct LookupEntry: Sendable, Equatable {
+    var end: EndEntry
+    /// Columns there, properties here.
+    var properties: [ColumnEntry]
 }
 
 /// A row refers to the table only while a column has one of some values.

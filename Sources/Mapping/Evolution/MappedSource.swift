@@ -152,6 +152,7 @@ extension NodeMapping {
         result.key = key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.properties = properties.compactMap { $0.carried(by: relation, retyped) }
         result.references = references.compactMap { $0.carried(by: relation, retyped) }
+        result.lookups = lookups.compactMap { $0.carried(by: relation, retyped) }
         return result
     }
 }
@@ -164,6 +165,14 @@ extension JoinMapping {
         result.to.key = to.key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.properties = properties.compactMap { $0.carried(by: relation, retyped) }
         return result
+    }
+}
+
+extension LookupMapping {
+    fileprivate func carried(by relation: Relation, _ retyped: Set<String>) -> LookupMapping? {
+        var result = self
+        result.target.key = target.key.compactMap { $0.carried(by: relation, retyped) }
+        return result.target.key.count == target.key.count ? result : nil
     }
 }
 

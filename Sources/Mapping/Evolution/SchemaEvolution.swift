@@ -22,6 +22,9 @@ public struct SchemaEvolution: Sendable {
     private let labels: [QualifiedName: String]
     private var tableNames: [QualifiedName: QualifiedName] = [:]
     private var goneTables: [QualifiedName] = []
+    /// By the file's names: columns that are called otherwise now, and those that are gone.
+    private var columnNames: [QualifiedName: [String: String]] = [:]
+    private var goneColumns: [(table: QualifiedName, column: String)] = []
 
     public init(_ file: MappingFile, memory: [TableMemory], catalog: Catalog) {
         self.file = file
@@ -34,6 +37,8 @@ public struct SchemaEvolution: Sendable {
                 return (entry.table.value, node.labels[0].value)
             }, uniquingKeysWith: { first, _ in first })
         var entries = file.tables.map { follow($0) }
+        for (table, names) in columnNames { entries = entries.map { $0.renaming(lookedUp: names, of: table) } }
+        for (table, name) in goneColumns { entries = entries.map { $0.leavingOut(lookedUp: name, of: table) } }
         for name in goneTables { entries = entries.compactMap { $0.leavingOut(table: name) } }
         self.file.tables = entries.map { $0.renaming(tables: tableNames) }
     }
@@ -102,7 +107,7 @@ public struct SchemaEvolution: Sendable {
             what: isRenamed ? "the table has another name" : "the table is gone",
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: "take \(name) out of the mapping, and the relationships that refer to it")
-        if policy == .apply { change.sweeps = sweeps(of: entry) }
+        if policy == .apply { change.sweeps = sweeps(of: entry) + sweeps(ofLookedUp: nil, name) }
         changes.append(change)
         return entry
     }
@@ -170,6 +175,7 @@ public struct SchemaEvolution: Sendable {
                     compare(column, before, file)
                 } else if !entry.identifyingColumns.contains(name) {
                     result = result.leavingOut(column: name)
+                    goneColumns.append((file, name))
                     var gone = before
                     gone.fileName = name
                     gone.isDropped = true
@@ -180,6 +186,7 @@ public struct SchemaEvolution: Sendable {
         }
         result = result.renaming(columns: names)
         if !names.isEmpty {
+            columnNames[file] = names
             self.file.fileNames[table.name] = Dictionary(
                 names.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         }
@@ -220,24 +227,39 @@ public struct SchemaEvolution: Sendable {
             what: isRenamed ? "column \(name) has another name" : "column \(name) is gone",
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: isInFile ? "take \(name) out of \(entry.table.value) in the mapping" : nil)
-        if policy == .apply { change.sweeps = sweeps(ofColumn: name, entry) }
+        if policy == .apply {
+            change.sweeps = sweeps(ofColumn: name, entry) + sweeps(ofLookedUp: name, entry.table.value)
+        }
         change.needsReading = entry.countsRows && policy != .pause
         changes.append(change)
     }
 
-    private func sweeps(ofColumn name: String, _ entry: TableEntry) -> [String] {
-        func removal(_ pattern: String, _ variable: String, _ property: String) -> String {
-            let property = "\(variable).\(Cypher.quoted(property))"
-            return "MATCH \(pattern) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 5000 SET \(property) = null"
-                + " RETURN count(*) AS deleted"
+    private func removal(_ pattern: String, _ variable: String, _ property: String) -> String {
+        let property = "\(variable).\(Cypher.quoted(property))"
+        return "MATCH \(pattern) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 5000 SET \(property) = null"
+            + " RETURN count(*) AS deleted"
+    }
+
+    /// What others have looked up in a column, or in any where it says nil.
+    private func sweeps(ofLookedUp column: String?, _ table: QualifiedName) -> [String] {
+        file.tables.flatMap { entry -> [String] in
+            guard case .node(let node) = entry.role else { return [] }
+            return node.lookups.filter { $0.end.references.value == table }.flatMap(\.properties)
+                .filter { column == nil || $0.column.value == column }
+                .map { removal("(n:\(Cypher.quoted(node.labels[0].value)))", "n", $0.property.value) }
         }
+    }
+
+    private func sweeps(ofColumn name: String, _ entry: TableEntry) -> [String] {
         switch entry.role {
         case .node(let node):
             let label = node.labels[0].value
             let own = "\(PropertyMapping.ownPrefix)_\(name)"
             let references = node.references.filter { $0.end.columns.contains { $0.value == name } }
             var properties = node.properties.filter { $0.column.value == name }.map(\.property.value)
-            if references.contains(where: { !$0.isEnforced }) { properties.append(own) }
+            let lookups = node.lookups.filter { $0.end.columns.contains { $0.value == name } }
+            properties += lookups.flatMap { $0.properties.map(\.property.value) }
+            if references.contains(where: { !$0.isEnforced }) || !lookups.isEmpty { properties.append(own) }
             return properties.map { removal("(n:\(Cypher.quoted(label)))", "n", $0) }
                 + references.flatMap { reference in
                     let other = labels[reference.end.references.value]
@@ -315,7 +337,8 @@ extension TableEntry {
     fileprivate func freeName(_ column: String) -> String {
         let taken: [String] =
             switch role {
-            case .node(let node): (node.key + node.properties).map(\.property.value)
+            case .node(let node):
+                (node.key + node.properties + node.lookups.flatMap(\.properties)).map(\.property.value)
             case .join(let join): join.properties.map(\.property.value)
             case .skip: []
             }

@@ -17,7 +17,7 @@ extension TableEntry {
             (node.key + node.properties).map(\.column.value)
                 + node.references.flatMap {
                     $0.end.columns.map(\.value) + ($0.condition.map { [$0.column.value] } ?? [])
-                }
+                } + node.lookups.flatMap { $0.end.columns.map(\.value) }
         case .join(let join):
             (join.key + join.properties).map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
         case .skip: []
@@ -59,6 +59,9 @@ extension TableEntry {
                     node.references[index].condition?.column = now(column)
                 }
             }
+            for index in node.lookups.indices {
+                node.lookups[index].end.columns = node.lookups[index].end.columns.map(now)
+            }
             result.role = .node(node)
         case .join(var join):
             join.key = join.key.map(now)
@@ -71,7 +74,7 @@ extension TableEntry {
         return result
     }
 
-    /// Without the properties and relationships that a column makes.
+    /// Without the properties and relationships that a column makes, and what it looks up.
     func leavingOut(column name: String) -> TableEntry {
         var result = self
         result.excluded.removeAll { $0.value == name }
@@ -81,6 +84,7 @@ extension TableEntry {
             node.references.removeAll {
                 $0.end.columns.contains { $0.value == name } || $0.condition?.column.value == name
             }
+            node.lookups.removeAll { $0.end.columns.contains { $0.value == name } }
             result.role = .node(node)
         case .join(var join):
             join.properties.removeAll { $0.column.value == name }
@@ -101,6 +105,9 @@ extension TableEntry {
             for index in node.references.indices {
                 node.references[index].end.references = now(node.references[index].end.references)
             }
+            for index in node.lookups.indices {
+                node.lookups[index].end.references = now(node.lookups[index].end.references)
+            }
             result.role = .node(node)
         case .join(var join):
             join.from.references = now(join.from.references)
@@ -111,17 +118,45 @@ extension TableEntry {
         return result
     }
 
-    /// Without the relationships to a table; nil where nothing is left.
+    /// Without the relationships to a table, and what is looked up there; nil where nothing is left.
     func leavingOut(table name: QualifiedName) -> TableEntry? {
         var result = self
         switch role {
         case .node(var node):
             node.references.removeAll { $0.end.references.value == name }
+            node.lookups.removeAll { $0.end.references.value == name }
             result.role = .node(node)
         case .join(let join):
             if join.from.references.value == name || join.to.references.value == name { return nil }
         case .skip: break
         }
         return table.value == name ? nil : result
+    }
+
+    // MARK: What is looked up in other tables
+
+    func renaming(lookedUp names: [String: String], of table: QualifiedName) -> TableEntry {
+        changingLookups(of: table) { properties in
+            properties.map { entry in
+                var entry = entry
+                entry.column = Located(names[entry.column.value] ?? entry.column.value, at: entry.column.position)
+                return entry
+            }
+        }
+    }
+
+    func leavingOut(lookedUp column: String, of table: QualifiedName) -> TableEntry {
+        changingLookups(of: table) { $0.filter { $0.column.value != column } }
+    }
+
+    private func changingLookups(of table: QualifiedName, _ change: ([ColumnEntry]) -> [ColumnEntry]) -> TableEntry {
+        guard case .node(var node) = role else { return self }
+        for index in node.lookups.indices where node.lookups[index].end.references.value == table {
+            node.lookups[index].properties = change(node.lookups[index].properties)
+        }
+        node.lookups.removeAll { $0.properties.isEmpty }
+        var result = self
+        result.role = .node(node)
+        return result
     }
 }

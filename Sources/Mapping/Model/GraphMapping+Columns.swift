@@ -10,9 +10,10 @@ extension NodeMapping {
             + properties.compactMap(\.condition?.source)
     }
 
-    /// Those that its relationships are made of.
+    /// Those that its relationships are made of, and what it looks up.
     public var referenceColumns: [PropertyMapping] {
         key + references.flatMap { $0.target.key + ($0.condition.map { [$0.source] } ?? []) }
+            + lookups.flatMap(\.target.key)
     }
 
     /// All that have to be in the stream.

@@ -58,6 +58,7 @@ public struct NodeMapping: Sendable {
     /// Without the key.
     public var properties: [PropertyMapping]
     public var references: [ReferenceMapping]
+    public var lookups: [LookupMapping] = []
     /// Two rows can have the same key until their transaction ends.
     public var isKeyDeferrable: Bool
     /// Set where no key tells rows apart: then ``key`` is the digest, and one of ``properties`` the count.

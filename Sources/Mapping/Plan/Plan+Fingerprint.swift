@@ -24,7 +24,7 @@ extension Plan {
                     node.references.map { describe($0, table) }.sorted(),
                     node.conditionalLabels.map { "\($0.label) \(describe($0.test, table))" }.sorted(),
                     (node.distinct?.columns ?? []).map { number($0, table) },
-                ], node.rows, node.extra, table)
+                ] + (node.lookups.isEmpty ? [] : [lookups(of: node)]), node.rows, node.extra, table)
         }
         guard let join = mapping.join(of: table) else { return nil }
         return lines(
@@ -34,6 +34,10 @@ extension Plan {
                 join.from.key.map { describe($0, table) }, join.to.key.map { describe($0, table) },
                 join.properties.map { describe($0, table) }.sorted(),
             ], join.rows, join.extra, table)
+    }
+
+    private func lookups(of node: NodeMapping) -> [String] {
+        node.lookups.map { describe($0, number: number, of: node.table) }.sorted()
     }
 
     private func lines(

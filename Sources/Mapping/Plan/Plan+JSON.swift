@@ -65,7 +65,8 @@ extension Plan {
                     ("properties", .array(properties)),
                 ])
         }
-        let properties = node.properties.filter { !$0.isOwn }.flatMap(entries) + entries(node.extra)
+        let properties =
+            node.properties.filter { !$0.isOwn }.flatMap(entries) + entries(node.extra) + node.lookups.flatMap(entries)
         let further = node.conditionalLabels.map { label in
             let conditions = [node.rows.sql, label.test.sql].compactMap(\.self)
             return entry(conditions.map { "(\($0))" }.joined(separator: " AND "), [node.label, label.label], [])

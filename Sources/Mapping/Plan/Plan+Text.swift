@@ -20,7 +20,7 @@ extension Plan {
             lines += node.key.map { "  key \(Self.line($0))" } + node.properties.map { "  \(Self.line($0))" }
             lines += Self.lines(node.extra)
             lines += node.conditionalLabels.map { "  :\($0.label) where \($0.test.sql)" }
-            lines += node.references.map { "  \(Self.line($0, of: node))" }
+            lines += node.references.map { "  \(Self.line($0, of: node))" } + Self.lines(node.lookups)
             lines += cypher(of: node.table)
         }
         for join in mapping.joins {

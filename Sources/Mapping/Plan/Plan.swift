@@ -108,7 +108,7 @@ extension Plan {
             ]
         }
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + labelled + references + waiting + awaited
+        return own + labelled + references + waiting + awaited + lookups(node)
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {

@@ -14,9 +14,11 @@ extension PropertyMapping {
     /// The values that fill the property. Of two the one that is not NULL does: text stands in for values that do not
     /// fit.
     ///
-    /// - Parameter column: The name to read the value by, of the table `t`.
-    func printedValues(of column: String) -> [PrintedValue] {
-        let whole = "t." + QualifiedName.quoted(column)
+    /// - Parameters:
+    ///   - column: The name to read the value by.
+    ///   - table: What its table is called.
+    func printedValues(of column: String, in table: String = "t") -> [PrintedValue] {
+        let whole = "\(table)." + QualifiedName.quoted(column)
         let value = conversion.part.map { conversion.sql(of: $0, in: whole) } ?? whole
         let printed = conversion.printed(value)
         guard conversion.policy.otherwise == .null || conversion.policy.otherwise == .string,

@@ -64,14 +64,15 @@ extension MappingFile {
         case .skip: return []
         case .node(let node):
             mentioned.formUnion((node.key + node.properties).map(\.column.value))
-            mentioned.formUnion(node.references.flatMap(\.end.columns).map(\.value))
+            let ends = node.references.map(\.end) + node.lookups.map(\.end)
+            mentioned.formUnion(ends.flatMap(\.columns).map(\.value))
             foreignKeys = table.foreignKeys.filter { foreignKey in
                 let isExcluded = foreignKey.columns.contains { column in entry.excluded.contains { $0.value == column }
                 }
                 return !isExcluded
-                    && !node.references.contains {
-                        $0.end.references.value == foreignKey.referencedTable
-                            && Set($0.end.columns.map(\.value)) == Set(foreignKey.columns)
+                    && !ends.contains {
+                        $0.references.value == foreignKey.referencedTable
+                            && Set($0.columns.map(\.value)) == Set(foreignKey.columns)
                     }
             }
         case .join(let join):

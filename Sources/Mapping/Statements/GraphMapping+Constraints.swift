@@ -42,6 +42,7 @@ extension GraphMapping {
                 let index = Self.waitingIndex(holder, reference)
                 if !found.contains(index) { found.append(index) }
             }
+            for index in holder.lookups.map(holder.holderIndex) where !found.contains(index) { found.append(index) }
         }
         for join in joins where join.isKeyed { found.append(Self.index(of: join)) }
         for join in joins where join.waits { found += join.waitingConstraints }

@@ -37,7 +37,7 @@ final class BesideLoads {
     /// when they have ended.
     var earlier: (running: Set<UInt64>, patience: MonotonicTime?)?
     private var plans: [QualifiedName: [TableHeap]] = [:]
-    var leftovers: LeftoverScan?
+    var leftovers: (table: QualifiedName, keys: PagedQuery)?
 
     init(
         settings: PipelineSettings, mapping: GraphMapping, loads: [TableLoad],
@@ -148,16 +148,18 @@ extension GraphMapping {
     /// Requests for the relationships that lead from other tables to what is loaded: of those rows that refer to it.
     func referring(to requests: [LoadRequest]) -> [LoadRequest] {
         var conditions: [QualifiedName: [String?]] = [:]
-        func note(_ holder: QualifiedName, _ end: RelationshipEnd) {
+        func note(_ holder: QualifiedName, _ end: RelationshipEnd, orNone: Bool = false) {
             for request in requests where request.table != holder {
                 guard let node = node(of: request.table), node.label == end.label,
                     !requests.contains(where: { $0.table == holder })
                 else { continue }
-                conditions[holder, default: []].append(request.condition.flatMap { condition(on: node, end, $0) })
+                conditions[holder, default: []].append(
+                    request.condition.flatMap { condition(on: node, end, $0, orNone: orNone) })
             }
         }
         for node in nodes where node.distinct == nil {
             for reference in node.references { note(node.table, reference.target) }
+            for lookup in node.lookups { note(node.table, lookup.target, orNone: true) }
         }
         for join in joins {
             note(join.table, join.from)
@@ -172,11 +174,16 @@ extension GraphMapping {
     }
 
     /// Rows that refer to those of a node's table that meet a condition; nil where SQL cannot say it.
-    private func condition(on node: NodeMapping, _ end: RelationshipEnd, _ condition: String) -> String? {
+    ///
+    /// - Parameter orNone: And those that name none: what they have looked up may be of one that is left over.
+    private func condition(
+        on node: NodeMapping, _ end: RelationshipEnd, _ condition: String, orNone: Bool
+    ) -> String? {
         let own = end.key.map { part in (node.key + node.properties).first { $0.property == part.property }?.column }
         guard own.allSatisfy({ $0 != nil }) else { return nil }
         let columns = end.key.map { QualifiedName.quoted($0.column) }.joined(separator: ", ")
         let names = own.compactMap(\.self).map(QualifiedName.quoted).joined(separator: ", ")
-        return "(\(columns)) IN (SELECT \(names) FROM \(node.table.sql) WHERE (\(condition)))"
+        let rows = "SELECT \(names) FROM \(node.table.sql)"
+        return "(\(columns)) IN (\(rows) WHERE (\(condition)))" + (orNone ? " OR (\(columns)) NOT IN (\(rows))" : "")
     }
 }

@@ -236,9 +236,10 @@ extension StreamPump {
                 batch.sweeps = [Sweep(text: sweep, table: table)]
                 try put(batch)
             }
-            beside.leftovers = try LeftoverScan(table, query: query, beside.settings.graph, stop: stop)
+            let keys = EncodedStatement(text: query, table: table, rows: [])
+            beside.leftovers = (table, try PagedQuery(keys, graph, stop: stop))
         }
-        guard let page = try beside.leftovers?.next() else {
+        guard let page = try beside.leftovers?.keys.next() else {
             beside.leftovers = nil
             try endPass(load, beside, settling)
             return true

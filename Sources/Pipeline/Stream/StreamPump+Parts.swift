@@ -59,7 +59,7 @@ extension StreamPump {
     }
 
     /// The buffer's last transaction is too large for one graph transaction, or a part of it is in the graph already.
-    func goesInParts() throws(PipelineError) -> Bool {
+    mutating func goesInParts() throws(PipelineError) -> Bool {
         guard let end = buffer.transactions.last else { return false }
         let changes = lastTransaction
         if let unfinished, !changes.isEmpty {
@@ -69,7 +69,8 @@ extension StreamPump {
         let truncated = Set(
             buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
         var size = changes.count
-        for relation in truncated { size += try tableSize(mapping.table(of: buffer.relations[relation])) }
+        for relation in truncated { size += try self.size(of: mapping.table(of: buffer.relations[relation])) }
+        size += try holdersOfChangedRows(changes)
         guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
         return !survey(changes).isIndivisible
     }
@@ -144,6 +145,12 @@ extension StreamPump {
             let after = position + range.count
             guard after > done else { return }
             let skipped = max(0, done - position)
+            if pass == .relationships {
+                let here = PartialTransaction(commitLSN: end.commitLSN, pass: pass, changes: position + skipped)
+                try pump.refreshHolders(ofRowsIn: range.dropFirst(skipped)) { pump, statements throws(PipelineError) in
+                    try pump.put(pump.part(statements, end, here))
+                }
+            }
             let lookedUp = try pump.lookUpUnchanged(range.dropFirst(skipped))
             let statements = try apply { () throws(ApplyError) in
                 do throws(ApplyError) {
@@ -220,6 +227,9 @@ extension GraphMapping {
                 }
             }
             let node = rest.remove(at: next ?? 0)
+            sweeps += lookups(of: node.table).filter { !$0.lookup.isEnforced }.map { holder, lookup in
+                Sweep(text: holder.forgetSweepStatement(lookup), table: holder.table)
+            }
             sweeps += awaitedEnds(of: node).map { Sweep(text: $0.join.dismissSweepStatement(), table: node.table) }
             sweeps.append(Sweep(text: node.sweepStatement(), table: node.table))
         }

@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 internal import Apply
+internal import Bolt
 internal import Capture
 internal import Mapping
 internal import PostgreSQL
@@ -40,8 +41,9 @@ struct StreamPump {
 
     let stream: ReplicationStream
     let mapping: GraphMapping
-    /// Rows that a table has in the graph.
-    let tableSize: (QualifiedName) throws(PipelineError) -> Int
+    /// For what has to be asked of the graph, and what interrupts that.
+    let graph: BoltConfiguration
+    let abandon: StopSignal
     let report: @Sendable (PipelineEvent) -> Void
     /// Set while the graph is ahead of the stream. The pump ends when that is over, unless it loads itself.
     var settling: Settling?
@@ -56,6 +58,7 @@ struct StreamPump {
     /// Where the batches that were handed over end.
     var position: LSN { put }
     let buffer = ChangeBuffer()
+    var lookups: LookupChanges
     /// The transaction that the stream has to bring first: the graph holds a part of it.
     var unfinished: PartialTransaction?
     private let waker = Wakeup()
@@ -64,6 +67,8 @@ struct StreamPump {
     /// When the oldest change in the buffer came.
     private var bufferedSince: MonotonicTime?
     private var put: LSN
+    /// Of the batch that was handed over last.
+    private var putPartial: PartialTransaction?
     private var idlePosition: LSN
     private var lastPut = MonotonicTime.now
     private var confirmed: LSN = .zero
@@ -72,12 +77,14 @@ struct StreamPump {
     init(
         stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
         limits: BatchLimits, stop: StopSignal, settling: Settling?, beside: BesideLoads?,
-        tableSize: @escaping (QualifiedName) throws(PipelineError) -> Int,
+        graph: BoltConfiguration, abandon: StopSignal,
         report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
         self.stream = stream
         self.mapping = mapping
-        self.tableSize = tableSize
+        self.graph = graph
+        self.abandon = abandon
+        lookups = LookupChanges(mapping)
         self.report = report
         self.settling = settling
         self.beside = beside
@@ -88,6 +95,7 @@ struct StreamPump {
         self.limits = limits
         self.stop = stop
         put = progress.checkpoint.lsn
+        putPartial = progress.checkpoint.partial
         idlePosition = put
         stop.add(waker)
     }
@@ -144,11 +152,12 @@ struct StreamPump {
         }
         if let end = buffer.transactions.last { settling?.received.append(end.xid) }
         if try goesInParts() { return try applyBufferedInParts() }
+        lookups.keep()
         transactionStart = buffer.bytes.count
         let since = bufferedSince ?? .now
         bufferedSince = since
         if limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
-            || buffer.bytes.count >= limits.bytes
+            || buffer.bytes.count >= limits.bytes || lookups.holders >= limits.wholeRows
         {
             limits.isolatedTransactions = max(0, limits.isolatedTransactions - 1)
             try seal()
@@ -179,7 +188,7 @@ struct StreamPump {
         let lookedUp = try lookUpUnchanged(0..<end.changeCount)
         let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
         return EncodedBatch(
-            statements: lookedUp + statements, changeCount: end.changeCount, transactionCount: count,
+            statements: lookedUp + statements + lookups.take(), changeCount: end.changeCount, transactionCount: count,
             firstLSN: buffer.transactions.first?.commitLSN, end: end)
     }
 
@@ -217,8 +226,15 @@ struct StreamPump {
             put = batch.end.endLSN
             idlePosition = max(idlePosition, put)
         }
+        putPartial = batch.partial
         lastPut = .now
         queue.put(batch)
+    }
+
+    /// The graph has all that was handed over.
+    var isAcknowledged: Bool {
+        let checkpoint = progress.checkpoint
+        return checkpoint.lsn == put && checkpoint.partial == putPartial
     }
 
     private var idleInterval: Duration {

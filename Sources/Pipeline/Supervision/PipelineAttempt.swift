@@ -392,7 +392,7 @@ final class PipelineAttempt: Sendable {
                                 ? BesideLoads(
                                     settings: settings, mapping: mapping, loads: loads, report: report, stop: streamStop
                                 ) : nil,
-                            tableSize: { [self] table throws(PipelineError) in try size(of: table, mapping) },
+                            graph: settings.graph, abandon: abandon,
                             report: report)
                         try pump.run()
                     }
@@ -441,20 +441,5 @@ final class PipelineAttempt: Sendable {
             if case .failure(let error) = outcome { throw error }
         }
         return progress.checkpoint
-    }
-
-    /// Rows that a table has in the graph; 0 for one that the mapping does not have.
-    private func size(of table: QualifiedName, _ mapping: GraphMapping) throws(PipelineError) -> Int {
-        guard let count = mapping.node(of: table)?.countStatement() ?? mapping.join(of: table)?.countStatement() else {
-            return 0
-        }
-        return try GraphConnection.use(settings.graph, abandon: abandon) { graph throws(PipelineError) in
-            do throws(BoltError) {
-                guard case .integer(let size)? = try graph.query(count).rows.first?.first else { return 0 }
-                return Int(size)
-            } catch {
-                throw PipelineError(error)
-            }
-        }
     }
 }

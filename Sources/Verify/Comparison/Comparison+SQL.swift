@@ -15,12 +15,16 @@ extension Comparison {
         withProperties: Bool = true, withVersion: Bool = false, partitioned: Set<QualifiedName>,
         keys: [[String]]? = nil
     ) -> String {
-        var selected = key.map(Self.expression)
+        var selected = key.map { Self.expression($0) }
         if withProperties {
-            selected += properties.dropLast(expressions.count).map(Self.expression) + expressions
+            selected += properties.dropLast(lookedUp.count + expressions.count).map { Self.expression($0) }
+            selected += lookedUp.map { value in
+                value.sql(Self.expression(value.source, of: "l"), from: Self.rows(of: value.table, partitioned))
+            }
+            selected += expressions
             selected += conditionalLabels.map { "coalesce(\($0.test.sql), false)" }
         }
-        if withVersion { selected.append(version) }
+        if withVersion { selected.append(version(partitioned)) }
         var conditions = rows.sql.map { ["(\($0))"] } ?? []
         if let condition { conditions.append("(\(condition.sql))") }
         if case .relationship = subject {
@@ -47,11 +51,18 @@ extension Comparison {
             + "TO STDOUT (FORMAT binary)"
     }
 
-    /// Equal rows have nothing else that changes.
-    private var version: String {
-        distinct == nil
-            ? "pg_catalog.concat(t.tableoid, ' ', t.ctid, ' ', t.xmin)"
-            : "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))"
+    /// Equal rows have nothing else that changes. Where others are looked up, their versions count, too.
+    private func version(_ partitioned: Set<QualifiedName>) -> String {
+        guard distinct == nil else { return "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))" }
+        func version(of row: String) -> String { "\(row).tableoid, ' ', \(row).ctid, ' ', \(row).xmin" }
+        let others = lookedUp.map { value in
+            var value = value
+            // In a row that does not count any more nothing else matters.
+            value.rows = RowCondition()
+            return ", ' ', "
+                + value.sql("pg_catalog.concat(\(version(of: "l")))", from: Self.rows(of: value.table, partitioned))
+        }
+        return "pg_catalog.concat(\(version(of: "t"))\(others.joined()))"
     }
 
     private func rows(_ partitioned: Set<QualifiedName>) -> String {
@@ -62,8 +73,8 @@ extension Comparison {
         partitioned.contains(table) ? table.sql : "ONLY \(table.sql)"
     }
 
-    private static func expression(_ column: PropertyMapping) -> String {
-        let name = "t." + QualifiedName.quoted(column.column)
+    private static func expression(_ column: PropertyMapping, of table: String = "t") -> String {
+        let name = "\(table)." + QualifiedName.quoted(column.column)
         // concat() uses the type's output function, as the stream does; but it has no NULLs.
         let value =
             column.conversion.isBinaryExact

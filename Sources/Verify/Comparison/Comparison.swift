@@ -20,6 +20,8 @@ struct Comparison {
     /// The last of `key`: properties of the relationship itself.
     var ownKey: [PropertyMapping]
     var properties: [PropertyMapping]
+    /// Where properties behind those of the table's columns come from.
+    var lookedUp: [LookedUp] = []
     /// SQL for the last of the properties, which are no column's: of the table `t`.
     var expressions: [String] = []
     /// Which rows of the table count.
@@ -66,14 +68,14 @@ struct Comparison {
 
     /// Of everything that a mapping makes: nodes, then the relationships of foreign keys and of join tables.
     static func all(of mapping: GraphMapping) -> [Comparison] {
-        let nodes = mapping.nodes.map(Comparison.init)
+        let nodes = mapping.nodes.map { Comparison($0, in: mapping) }
         let references = mapping.nodes.flatMap { node in
             node.references.map { Comparison(node, $0, in: mapping) }
         }
         return nodes + references + mapping.joins.map { Comparison($0, in: mapping) }
     }
 
-    private init(_ node: NodeMapping) {
+    private init(_ node: NodeMapping, in mapping: GraphMapping) {
         subject = .node(node)
         table = node.table
         what = node.label
@@ -84,6 +86,8 @@ struct Comparison {
         rows = node.rows
         lookup = Array(node.key.indices)
         targets = []
+        lookedUp = LookedUp.all(of: node, in: mapping)
+        properties += lookedUp.map(\.source)
         add(node.extra)
     }
 
@@ -168,7 +172,7 @@ extension Comparison.Target {
 
 extension PropertyMapping {
     /// Date-times are compared by their instants; the graph's come out in UTC too.
-    fileprivate var inUTC: PropertyMapping {
+    var inUTC: PropertyMapping {
         guard conversion.policy.zone != nil else { return self }
         var result = self
         result.conversion.policy = conversion.policy.inUTC

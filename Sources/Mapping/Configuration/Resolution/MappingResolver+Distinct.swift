@@ -50,6 +50,7 @@ extension MappingResolver {
             ("labels by a column", node.columnLabels.first?.column.position),
             ("constants", entry.constants.first?.property.position),
             ("derived", entry.derived.first?.property.position),
+            ("lookups", node.lookups.first?.end.columns.first?.position),
         ]
         for (rule, position) in rules where position != nil {
             note(

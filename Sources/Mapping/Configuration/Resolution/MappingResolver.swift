@@ -39,6 +39,7 @@ struct MappingResolver {
             switch entry.role {
             case .node(let node):
                 let references = node.references.compactMap { reference($0, from: table) }
+                let lookups = node.lookups.compactMap { lookup($0, from: table) }
                 guard var mapping = nodes[table.name] else { continue }
                 for (reference, isEnforced) in references {
                     let target = nodes.values.first { $0.label == reference.target.label }
@@ -48,6 +49,7 @@ struct MappingResolver {
                     mapping.references.append(
                         isSure ? reference : reference.kept(by: &mapping, fileNames[table.name] ?? [:]))
                 }
+                mapping.lookups = lookups.map { $0.kept(by: &mapping, fileNames[table.name] ?? [:]) }
                 checkWholeRows(mapping.rows, mapping.columns, entry)
                 result.nodes.append(mapping)
             case .join(let join):
@@ -94,7 +96,7 @@ extension MappingResolver {
         if let distinct = node.distinct { return self.distinct(distinct, node, entry, table) }
         let key = node.key.map { property($0, table, isKey: true) }
         let properties = node.properties.compactMap { property($0, table) }
-        checkProperties(node.key + node.properties + namesBesideColumns(entry))
+        checkProperties(node.key + node.properties + node.lookups.flatMap(\.properties) + namesBesideColumns(entry))
         let conditionalLabels = conditionalLabels(node, entry, table)
         let (rows, extra) = (condition(of: entry, table), extra(entry, table))
         checkExcluded(entry, table, mapped: node.key + node.properties)
@@ -239,7 +241,7 @@ extension MappingResolver {
         )
     }
 
-    private mutating func end(
+    mutating func end(
         _ entry: EndEntry, from table: Catalog.Table, isEnforced: Bool = true, isJoin: Bool = false
     ) -> RelationshipEnd? {
         let columns = entry.columns.map { column($0, of: table) }
@@ -319,7 +321,7 @@ extension MappingResolver {
             note(
                 .reference, name.position,
                 "the nodes of \(name.value) count equal rows: nothing can refer to one of them",
-                "give \(name.value) a key, or leave this relationship out")
+                "give \(name.value) a key, or leave this out")
             return nil
         }
         switch entries[name.value]?.role {
@@ -329,7 +331,7 @@ extension MappingResolver {
                 .reference, name.position, "\(name.value) becomes relationships, and no relationship can lead to one",
                 "give it a label and a key instead of relationship, from and to")
         case .skip:
-            note(.reference, name.position, "\(name.value) is skipped", "map it, or leave this relationship out")
+            note(.reference, name.position, "\(name.value) is skipped", "map it, or leave this out")
         case nil where catalog.table(name.value) != nil:
             note(.reference, name.position, "\(name.value) is not in this mapping", "add it under tables")
         case nil:
@@ -400,21 +402,28 @@ extension ReferenceMapping {
     /// The same, with its columns kept in properties of the holder: one for each column and type of value.
     fileprivate func kept(by holder: inout NodeMapping, _ fileNames: [String: String]) -> ReferenceMapping {
         var result = self
-        for part in target.key {
+        // With a condition it is there for this target only.
+        let suffix = condition == nil ? "" : "_\(type)_\(target.label)"
+        result.kept = target.kept(by: &holder, fileNames, suffix: suffix)
+        return result
+    }
+}
+
+extension RelationshipEnd {
+    /// Has the columns kept in properties of the holder, one for each column and type of value, and names these.
+    func kept(by holder: inout NodeMapping, _ fileNames: [String: String], suffix: String = "") -> [String] {
+        key.map { part in
             var own = part
             // A column that was renamed keeps its place in the graph.
-            own.property = "\(PropertyMapping.ownPrefix)_\(fileNames[part.column] ?? part.column)"
-            // It is there for this target only.
-            if condition != nil { own.property += "_\(type)_\(target.label)" }
+            own.property = "\(PropertyMapping.ownPrefix)_\(fileNames[part.column] ?? part.column)\(suffix)"
             if let other = holder.properties.first(where: { $0.property == own.property }),
                 other.conversion != own.conversion
             {
                 own.property += "_\(own.conversion.name)"
             }
-            result.kept.append(own.property)
             if !holder.properties.contains(where: { $0.property == own.property }) { holder.properties.append(own) }
+            return own.property
         }
-        return result
     }
 }
 

@@ -1,30 +1,27 @@
 // Part of Lockstep. See LICENSE.
 
+internal import Apply
 internal import Bolt
-internal import Mapping
-internal import PostgreSQL
 internal import Threading
 
-/// The keys of what a table has made in the graph, page by page, over a connection of its own.
-final class LeftoverScan {
-    static let pageSize = 5000
-
-    let table: QualifiedName
+/// What a query finds in the graph, keys mostly, page by page, over a connection of its own.
+final class PagedQuery {
+    private let pageSize: Int
     private let channel: BoltChannel
     private let waker = Wakeup()
     private let stop: StopSignal
     private var hasMore = true
 
     init(
-        _ table: QualifiedName, query: String, _ graph: BoltConfiguration, stop: StopSignal
+        _ query: EncodedStatement, pageSize: Int = 5000, _ graph: BoltConfiguration, stop: StopSignal
     ) throws(PipelineError) {
-        self.table = table
+        self.pageSize = pageSize
         self.stop = stop
         stop.add(waker)
         do throws(BoltError) {
             channel = try BoltChannel(graph, wakeups: [waker])
             channel.interrupts = [waker]
-            channel.run(query)
+            channel.run(query.text, rows: query.rows, count: query.rowCount)
             try channel.flush()
             if case .failure(let failure) = try channel.receive() { throw BoltError(failure, server: graph.address) }
         } catch {
@@ -38,12 +35,12 @@ final class LeftoverScan {
         stop.remove(waker)
     }
 
-    /// The next keys; nil behind the last ones.
+    /// The next records; nil behind the last ones.
     func next() throws(PipelineError) -> [[BoltValue]]? {
         guard hasMore else { return nil }
         var page: [[BoltValue]] = []
         do throws(BoltError) {
-            channel.pull(Int64(Self.pageSize))
+            channel.pull(Int64(pageSize))
             try channel.flush()
             while true {
                 switch try channel.receive() {

@@ -1,0 +1,67 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// Properties from the row of another table.
+extension MappingResolver {
+    /// Without ``LookupMapping/kept``, which come when the references have theirs.
+    mutating func lookup(_ entry: LookupEntry, from table: Catalog.Table) -> LookupMapping? {
+        let position = entry.end.columns[0].position
+        for property in entry.properties {
+            checkName(property.property, "property", reserved: PropertyMapping.ownPrefix)
+        }
+        guard let end = end(entry.end, from: table, isEnforced: entry.end.isEnforced),
+            let target = nodes[entry.end.references.value], nodes[table.name]?.distinct == nil
+        else { return nil }
+        guard Set(end.key.map(\.property)) == Set(target.key.map(\.property)) else {
+            let key = target.key.map(\.column).joined(separator: ", ")
+            note(
+                .reference, position,
+                "a lookup names the other row by the key of its node, (\(key)) of \(target.table)",
+                "key \(target.table) by the columns that the foreign key refers to")
+            return nil
+        }
+        guard !target.isKeyDeferrable else {
+            note(
+                .reference, entry.end.references.position,
+                "the key of \(target.table) is DEFERRABLE: its transactions are never cut, and a row that is looked up may "
+                    + "touch any number of nodes",
+                "make the constraint NOT DEFERRABLE, or a relationship in place of the lookup")
+            return nil
+        }
+        let properties = entry.properties.compactMap { property($0, of: target) }
+        guard properties.count == entry.properties.count else { return nil }
+        return LookupMapping(
+            table: target.table, target: end, kept: [], properties: properties,
+            isEnforced: entry.end.isEnforced && target.rows.isAlways)
+    }
+
+    /// What the other node has of a column.
+    private mutating func property(_ entry: ColumnEntry, of target: NodeMapping) -> LookupMapping.Property? {
+        guard entry.graphType == nil, entry.part == nil, entry.policies == PolicyEntries() else {
+            note(
+                .conversion, entry.column.position,
+                "what is looked up is as the node of \(target.table) has it",
+                "say under \(target.table) what \(entry.column.value) becomes")
+            return nil
+        }
+        guard let other = catalog.table(target.table), column(entry.column, of: other) != nil else { return nil }
+        let properties = (target.key + target.properties).filter { $0.conversion.part == nil && !$0.isOwn }
+        guard let source = properties.first(where: { $0.column == entry.column.value }) else {
+            note(
+                .reference, entry.column.position, "\(target.table).\(entry.column.value) is no property there",
+                "map \(entry.column.value) in \(target.table)")
+            return nil
+        }
+        return LookupMapping.Property(property: entry.property.value, source: source)
+    }
+}
+
+extension LookupMapping {
+    /// The same, with its columns kept in properties of the holder.
+    func kept(by holder: inout NodeMapping, _ fileNames: [String: String]) -> LookupMapping {
+        var result = self
+        result.kept = target.kept(by: &holder, fileNames)
+        return result
+    }
+}

@@ -1,0 +1,71 @@
+// Part of Lockstep. See LICENSE.
+
+internal import PostgreSQL
+
+// What is looked up, in the plan.
+extension Plan {
+    /// The statements that give a table's nodes what they look up, and others what they look up here.
+    func lookups(_ node: NodeMapping) -> [PlannedStatement] {
+        func planned(_ purpose: String, _ cypher: String) -> PlannedStatement {
+            PlannedStatement(table: node.table, purpose: purpose, cypher: cypher)
+        }
+        return node.lookups.map { planned("look up \($0.names)", node.lookUpStatement($0)) }
+            + mapping.lookups(of: node.table).flatMap { holder, lookup in
+                let names = "\(lookup.names) of \(holder.label)"
+                return [planned("refresh \(names)", holder.refreshStatement(lookup))]
+                    + (lookup.isEnforced
+                        ? []
+                        : [
+                            planned("truncate: take away \(names)", holder.forgetStatement(lookup)),
+                            planned("in parts: truncate: take away \(names)", holder.forgetSweepStatement(lookup)),
+                        ])
+            }
+    }
+
+    static func lines(_ lookups: [LookupMapping]) -> [String] {
+        lookups.flatMap { lookup in
+            let columns = lookup.target.key.map(\.column).joined(separator: ", ")
+            return lookup.properties.map { property in
+                "  \(property.source.column) of \(lookup.table) by \(columns) -> \(property.property) "
+                    + "(\(property.source.conversion.description))"
+            }
+        }
+    }
+
+    /// Entries of the contract: each a query for the row that the table `t` names.
+    func entries(_ lookup: LookupMapping) -> [JSONText] {
+        lookup.properties.flatMap { property in
+            property.source.printedValues(of: property.source.column, in: "l").map { value in
+                let own = "l.\(QualifiedName.quoted(property.source.column))"
+                let expression = "(SELECT \(value.expression ?? own) FROM \(rows(lookup)) AS l WHERE \(pairs(lookup)))"
+                return .object([
+                    ("property", .string(property.property)), ("as", .string(value.type)),
+                    ("expression", .string(expression)),
+                ])
+            }
+        }
+    }
+
+    private func rows(_ lookup: LookupMapping) -> String {
+        let source = catalog.table(lookup.table)?.ownRowsSQL ?? lookup.table.sql
+        // The condition has bare names: it is evaluated where no other table is.
+        return mapping.conditions[lookup.table]?.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
+    }
+
+    private func pairs(_ lookup: LookupMapping) -> String {
+        lookup.pairs(in: mapping).map { "l.\(QualifiedName.quoted($0.there)) = t.\(QualifiedName.quoted($0.here))" }
+            .joined(separator: " AND ")
+    }
+
+    /// As it goes into the fingerprint: columns by their numbers, in `number`.
+    func describe(_ lookup: LookupMapping, number: (String, QualifiedName) -> String, of table: QualifiedName) -> String
+    {
+        let columns = lookup.target.key.map { "\(number($0.column, table)) \($0.property)" }
+        let values = lookup.properties.map { "\($0.property) \($0.source.property)" }.sorted()
+        return ([lookup.target.label] + columns + lookup.kept + values).joined(separator: " ")
+    }
+}
+
+extension LookupMapping {
+    fileprivate var names: String { properties.map(\.property).joined(separator: ", ") }
+}

@@ -1,0 +1,67 @@
+// Part of Lockstep. See LICENSE.
+
+// Each of these says what is, whatever was before, and may be repeated. They come behind everything else of a batch: all rows
+// that may be named are there then, and none that has gone, but for those that only bear the mark of it.
+extension NodeMapping {
+    /// Gives nodes the values of the rows that they name. Row: key…, the columns' values…; null names none.
+    public func lookUpStatement(_ lookup: LookupMapping) -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0)) \(lookup.row(at: key.count)) \(lookup.values)"
+    }
+
+    /// Gives the nodes that name these rows their values. Row: the other table's key….
+    public func refreshStatement(_ lookup: LookupMapping) -> String {
+        "UNWIND $rows AS r \(lookup.row(at: 0)) WITH r, b MATCH \(holders(lookup)) \(lookup.values)"
+    }
+
+    /// How many nodes name these rows, at most `limit`. Row: the other table's key….
+    public func holderCountQuery(_ lookup: LookupMapping, limit: Int) -> String {
+        "UNWIND $rows AS r MATCH \(holders(lookup)) WITH a LIMIT \(limit) RETURN count(a)"
+    }
+
+    /// The nodes that name these rows, as rows for ``lookUpStatement(_:)``. Row: the other table's key….
+    public func holdersQuery(_ lookup: LookupMapping) -> String {
+        let names = (key.map(\.property) + lookup.kept).map { "a.\(Cypher.quoted($0))" }
+        return "UNWIND $rows AS r MATCH \(holders(lookup)) RETURN \(names.joined(separator: ", "))"
+    }
+
+    /// Takes the values from all nodes: the other table was truncated. Takes no rows.
+    public func forgetStatement(_ lookup: LookupMapping) -> String {
+        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) SET \(lookup.nothing)"
+    }
+
+    /// Takes the values from some nodes and returns from how many. Takes no rows.
+    public func forgetSweepStatement(_ lookup: LookupMapping) -> String {
+        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) WITH a LIMIT 5000"
+            + " SET \(lookup.nothing) RETURN count(*) AS deleted"
+    }
+
+    private func holders(_ lookup: LookupMapping) -> String {
+        let pairs = lookup.kept.enumerated().map { "\(Cypher.quoted($1)): r[\($0)]" }
+        return "(a:\(Cypher.quoted(label)) {\(pairs.joined(separator: ", "))})"
+    }
+
+    /// The index by which those are found that name a row.
+    func holderIndex(_ lookup: LookupMapping) -> GraphConstraint {
+        GraphMapping.index(name: "lockstep_waiting", label: label, properties: lookup.kept)
+    }
+}
+
+extension LookupMapping {
+    /// The row that is named by the values at `position` and behind, or null.
+    fileprivate func row(at position: Int) -> String {
+        "OPTIONAL MATCH \(Cypher.node("b", target.label, target.key, at: position)) WHERE b.\(NodeMapping.goneMark) IS NULL"
+    }
+
+    fileprivate var values: String {
+        let parts = properties.map { "a.\(Cypher.quoted($0.property)) = b.\(Cypher.quoted($0.source.property))" }
+        return "SET \(parts.joined(separator: ", "))"
+    }
+
+    fileprivate var nothing: String {
+        properties.map { "a.\(Cypher.quoted($0.property)) = null" }.joined(separator: ", ")
+    }
+
+    fileprivate var isThere: String {
+        properties.map { "a.\(Cypher.quoted($0.property)) IS NOT NULL" }.joined(separator: " OR ")
+    }
+}

@@ -1,0 +1,38 @@
+// Part of Lockstep. See LICENSE.
+
+internal import Mapping
+internal import PostgreSQL
+
+/// A property that is a value of another table's row, which the row's columns name.
+struct LookedUp {
+    var table: QualifiedName
+    /// Column here, column there.
+    var columns: [(String, String)]
+    /// Which rows there count.
+    var rows: RowCondition
+    /// The column there, and the property here.
+    var source: PropertyMapping
+
+    /// Those of a table's nodes, in the order of the mapping.
+    static func all(of node: NodeMapping, in mapping: GraphMapping) -> [LookedUp] {
+        node.lookups.flatMap { lookup in
+            lookup.properties.map { property in
+                var source = property.source.inUTC
+                source.property = property.property
+                return LookedUp(
+                    table: lookup.table, columns: lookup.pairs(in: mapping).map { ($0.here, $0.there) },
+                    rows: mapping.node(of: lookup.table)?.rows ?? RowCondition(), source: source)
+            }
+        }
+    }
+
+    /// SQL for something of the row that `t` names, there called `l`; NULL where there is none.
+    ///
+    /// - Parameter source: What stands behind FROM.
+    func sql(_ selected: String, from source: String) -> String {
+        let pairs = columns.map { "l.\(QualifiedName.quoted($1)) = t.\(QualifiedName.quoted($0))" }
+        // The condition has bare names: it is evaluated where no other table is.
+        let counting = rows.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
+        return "(SELECT \(selected) FROM \(counting) AS l WHERE \(pairs.joined(separator: " AND ")))"
+    }
+}
