@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 public import Bolt
+internal import Mapping
 public import PostgreSQL
 
 /// Why changes could not be brought into the graph.
@@ -53,6 +54,14 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
         if let table { place.append("table \(table)") }
         if let lsn { place.append("transaction at \(lsn)") }
         return place.isEmpty ? message : place.joined(separator: ", ") + ": " + message
+    }
+
+    /// The graph refused what somebody's own statement did. What the server says of that may hold values of rows.
+    mutating func concern(_ statement: CustomCypher.Statement) {
+        guard kind == .refused else { return }
+        message =
+            "the graph refused \(statement.description) with \(code ?? "no code"); what it says beside that is left out, "
+            + "as it may hold values of rows. `lockstep plan` shows the statement as it is run."
     }
 
     /// Sorts a failure of the graph into the kinds above.

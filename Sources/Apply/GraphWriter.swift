@@ -26,7 +26,7 @@ public final class GraphWriter {
     private enum Expectation {
         case begin
         case fence
-        case statement(QualifiedName)
+        case statement(QualifiedName, CustomCypher.Statement?)
         case checkpoint
         /// Answered last: then the batch is done.
         case commit
@@ -87,12 +87,19 @@ public final class GraphWriter {
 
     /// Repeats a statement that deletes some and returns how many, each time in a transaction of its own, until there are
     /// none.
-    public func sweep(_ cypher: String, expecting checkpoint: Checkpoint?) throws(ApplyError) {
-        while try !isSweptClean(cypher, expecting: checkpoint) {}
+    public func sweep(_ sweep: Sweep, expecting checkpoint: Checkpoint?) throws(ApplyError) {
+        while try !isSweptClean(sweep, expecting: checkpoint) {}
     }
 
-    private func isSweptClean(_ cypher: String, expecting checkpoint: Checkpoint?) throws(ApplyError) -> Bool {
-        (try transaction(cypher, expecting: checkpoint).first?.first?.integerValue ?? 0) == 0
+    private func isSweptClean(_ sweep: Sweep, expecting checkpoint: Checkpoint?) throws(ApplyError) -> Bool {
+        do throws(ApplyError) {
+            return (try transaction(sweep.text, expecting: checkpoint).first?.first?.integerValue ?? 0) == 0
+        } catch {
+            var error = error
+            error.table = error.table ?? sweep.table
+            if let custom = sweep.custom { error.concern(custom) }
+            throw error
+        }
     }
 
     /// Forgets the pipeline.
@@ -203,9 +210,9 @@ public final class GraphWriter {
             } else {
                 channel.run(statement.text)
             }
-            expected.append(.statement(statement.table))
+            expected.append(.statement(statement.table, statement.custom))
             channel.pull()
-            expected.append(.statement(statement.table))
+            expected.append(.statement(statement.table, statement.custom))
         }
         last.changes += Int64(batch.changeCount)
         last.transactions += Int64(batch.transactionCount)
@@ -239,10 +246,9 @@ public final class GraphWriter {
             while !isDone {
                 if abandon.isStopped { throw ApplyError(.stopped, "stopped before the batch in hand was committed") }
                 do throws(ApplyError) {
-                    isDone = try isSweptClean(sweep.text, expecting: last)
+                    isDone = try isSweptClean(sweep, expecting: last)
                 } catch {
                     var error = error
-                    error.table = error.table ?? sweep.table
                     error.isInPart = true
                     throw error
                 }
@@ -299,8 +305,9 @@ public final class GraphWriter {
             }
             var error = ApplyError(
                 graph: BoltError(failure, server: channel.configuration.address), lsn: batch?.firstLSN)
-            if case .statement(let table) = expectation {
+            if case .statement(let table, let custom) = expectation {
                 error.table = table
+                if let custom { error.concern(custom) }
             } else if let tables = batch.map({ Set($0.statements.map(\.table)) }), !tables.isEmpty {
                 // Refused as a whole: some servers look at constraints only at COMMIT.
                 error.message += " (changes of \(tables.sorted().map(\.description).joined(separator: ", ")))"

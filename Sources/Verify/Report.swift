@@ -55,6 +55,8 @@ extension Verification {
         public var tables: [TableReport] = []
         /// The first ones, in the order of the tables.
         public var findings: [Finding] = []
+        /// Tables with Cypher of their own: what that makes is not compared.
+        public var custom: [QualifiedName] = []
         public var duration: Duration = .zero
         private let findingsMax: Int
 

@@ -82,6 +82,7 @@ public struct Verification: Sendable {
 
         let comparisons = Comparison.all(of: mapping).filter { tables?.contains($0.table) ?? true }
         var report = Report(findingsMax: limits.findings)
+        report.custom = mapping.nodes.filter { $0.custom != nil && tables?.contains($0.table) ?? true }.map(\.table)
         for (index, comparison) in comparisons.enumerated() {
             var run = ComparisonRun(
                 comparison: comparison, source: source, graph: graph, limits: limits, stop: stop)

@@ -13,10 +13,16 @@ public final class EncodedStatement {
     public internal(set) var rowCount = 0
     /// False for a statement without parameters.
     public let takesRows: Bool
+    /// Which of the table's own statements it runs; nil for Lockstep's.
+    let custom: CustomCypher.Statement?
 
-    init(text: String, table: QualifiedName, takesRows: Bool = true, capacity: Int = 4096) {
+    init(
+        text: String, table: QualifiedName, takesRows: Bool = true, custom: CustomCypher.Statement? = nil,
+        capacity: Int = 4096
+    ) {
         self.text = text
         self.table = table
+        self.custom = custom
         self.takesRows = takesRows
         rows = PackStreamBuffer(capacity: takesRows ? capacity : 16)
     }
@@ -24,8 +30,10 @@ public final class EncodedStatement {
 
 extension EncodedStatement {
     /// For few rows.
-    public convenience init(text: String, table: QualifiedName, rows values: [[BoltValue]]) {
-        self.init(text: text, table: table)
+    public convenience init(
+        text: String, table: QualifiedName, rows values: [[BoltValue]], custom: CustomCypher.Statement? = nil
+    ) {
+        self.init(text: text, table: table, custom: custom)
         for row in values { rows.append(.list(row)) }
         rowCount = values.count
     }
@@ -38,10 +46,13 @@ extension EncodedStatement: @unchecked Sendable {}
 public struct Sweep: Sendable {
     public var text: String
     public var table: QualifiedName
+    /// Which of the table's own statements it runs; nil for Lockstep's.
+    var custom: CustomCypher.Statement?
 
-    public init(text: String, table: QualifiedName) {
+    public init(text: String, table: QualifiedName, custom: CustomCypher.Statement? = nil) {
         self.text = text
         self.table = table
+        self.custom = custom
     }
 }
 

@@ -10,6 +10,8 @@ public struct PartialTransaction: Sendable, Equatable {
     public enum Pass: String, Sendable, CaseIterable {
         /// What truncated tables were before goes.
         case truncations
+        /// Cypher of somebody's own takes away what rows have made that go, while they are as they were.
+        case retractions
         /// Nodes are made and changed; those whose rows go are marked.
         case nodes
         /// Relationships are made and deleted, between nodes that are all there.

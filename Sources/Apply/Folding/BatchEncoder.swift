@@ -19,6 +19,7 @@ public final class BatchEncoder {
     private var programOfRelation: [Int32] = []
     private(set) var programs: [TableProgram] = []
     private var hasAdoptions = false
+    private var hasCustom = false
     /// The program by which each table's entities of this segment are read.
     private var programOfTable: [Int: Int32] = [:]
 
@@ -108,6 +109,7 @@ public final class BatchEncoder {
         programOfRelation[relation] = Int32(programs.count)
         programs.append(program)
         hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
+        hasCustom = hasCustom || program.custom != nil
         writer.add(program)
         return programOfRelation[relation]
     }
@@ -319,10 +321,12 @@ public final class BatchEncoder {
                 }
                 writeArrival(place)
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
+                if hasCustom { writeCustomUpsert(entity) }
             } else if entity.difference != 0 {
                 try writeCounted(entity, fields, bytes)
             } else if entity.existed || programs[Int(entity.program)].isUnsettled {
                 writeDeparture(entity)
+                if hasCustom { writeCustomDelete(entity) }
                 if !entity.isTakenAlong { writeDelete(entity) }
             }
         }
@@ -371,6 +375,7 @@ public final class BatchEncoder {
 
     func writeDelete(_ entity: Entity) {
         let program = programs[Int(entity.program)]
+        if program.part == .retractions { return }
         if program.waits { writeKey(entity, into: writer.dropWaiting(Int(entity.program))) }
         guard program.part == .relationships, !program.isJoin else {
             return writeKey(entity, into: writer.delete(Int(entity.program)))

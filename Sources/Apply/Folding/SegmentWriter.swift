@@ -8,9 +8,10 @@ internal import PostgreSQL
 struct SegmentWriter {
     /// In this order; see "Folding" in docs/ARCHITECTURE.md.
     enum Phase: Int, CaseIterable {
-        case truncate, carry, joinDelete, dismissMoved, nodeMove, nodeUpsert, joinMove, stale, reference, joinLink,
+        case customDelete, truncate, carry, joinDelete, dismissMoved, nodeMove, nodeUpsert, joinMove, stale, reference,
+            joinLink,
             joinUpsert, wait, dismiss,
-            nodeDelete, lookUp
+            nodeDelete, lookUp, customUpsert
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -28,6 +29,8 @@ struct SegmentWriter {
         let first: Int
         let references: Int
         let adoptions: Int
+        /// Of a table with Cypher of its own: the first of the two statements.
+        let custom: Int
         /// Upserts of rows that came without some columns, or that have some of the labels that depend on the row.
         var partial: [(absent: [Int], holding: UInt64, slot: Int)] = []
 
@@ -55,9 +58,12 @@ struct SegmentWriter {
     mutating func add(_ program: TableProgram) {
         let references = program.references.count
         let adoptions = program.adoptions.count
-        outputs.append(Output(first: slots.count, references: references, adoptions: adoptions))
         let ends = program.waits ? 1 : program.awaited.count
-        slots.append(contentsOf: repeatElement(Slot(), count: 4 + 2 * (references + adoptions + 2 * ends)))
+        let count = 4 + 2 * (references + adoptions + 2 * ends)
+        outputs.append(
+            Output(
+                first: slots.count, references: references, adoptions: adoptions, custom: slots.count + count))
+        slots.append(contentsOf: repeatElement(Slot(), count: count + (program.custom == nil ? 0 : 2)))
         programs.append(program)
     }
 
@@ -74,6 +80,10 @@ struct SegmentWriter {
     mutating func truncate(_ program: Int) {
         let table = programs[program]
         guard !phases[Phase.truncate.rawValue].contains(where: { $0.table == table.table }) else { return }
+        if let text = table.customTruncateText {
+            phases[Phase.customDelete.rawValue].append(
+                EncodedStatement(text: text, table: table.table, takesRows: false, custom: .delete))
+        }
         let ends = table.awaited.map { $0.join.dismissAllStatement() }
         let values = table.lookedUp.map { $0.holder.forgetStatement($0.lookup) }
         for text in ends + values + table.shape.truncateTexts {
@@ -171,6 +181,14 @@ struct SegmentWriter {
         open(outputs[program].wait, .wait, program) { $0.shape.join?.waitStatement() ?? "" }
     }
 
+    /// For a table with Cypher of its own.
+    mutating func custom(_ program: Int, _ statement: CustomCypher.Statement) -> EncodedStatement {
+        let slot = outputs[program].custom + (statement == .upsert ? 0 : 1)
+        return open(slot, statement == .upsert ? .customUpsert : .customDelete, program, custom: statement) {
+            $0.customText(statement)
+        }
+    }
+
     mutating func delete(_ program: Int) -> EncodedStatement {
         let phase: Phase = programs[program].isJoin ? .joinDelete : .nodeDelete
         return open(outputs[program].delete, phase, program) { $0.deleteText }
@@ -189,12 +207,13 @@ struct SegmentWriter {
     }
 
     private mutating func open(
-        _ slot: Int, _ phase: Phase, _ program: Int, limit: Int = rowsPerStatementMax, text: (TableProgram) -> String
+        _ slot: Int, _ phase: Phase, _ program: Int, limit: Int = rowsPerStatementMax,
+        custom: CustomCypher.Statement? = nil, text: (TableProgram) -> String
     ) -> EncodedStatement {
         if let statement = slots[slot].statement, statement.rowCount < limit { return statement }
         let table = programs[program]
         let text = slots[slot].text ?? text(table)
-        let statement = EncodedStatement(text: text, table: table.table)
+        let statement = EncodedStatement(text: text, table: table.table, custom: custom)
         slots[slot] = Slot(statement: statement, text: text)
         phases[phase.rawValue].append(statement)
         return statement

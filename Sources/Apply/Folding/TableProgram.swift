@@ -21,6 +21,8 @@ public final class TableProgram {
     public enum Part: Sendable {
         /// Everything: the stream.
         case all
+        /// What Cypher of somebody's own has made for rows that go: the first pass of a transaction that is applied in parts.
+        case retractions
         /// Nodes without their relationships: the first pass of a snapshot.
         case nodes
         /// Relationships between nodes that are there: the second pass.
@@ -66,6 +68,8 @@ public final class TableProgram {
     /// Behind a node's ordinary labels.
     let labels: [TestProgram]
     let derived: [DerivedProgram]
+    /// Whose own statements are run for the rows: with all of its properties, whatever this version of the relation has.
+    let custom: NodeMapping?
     /// Identifies rows of this table among the entities of a segment: the same for every version of the relation.
     let tableIndex: Int
 
@@ -129,6 +133,8 @@ public final class TableProgram {
     ) throws(ApplyError) -> TableProgram? {
         if let index = mapping.nodes.firstIndex(where: { $0.table == relation.name }) {
             var node = mapping.nodes[index]
+            let custom = node.custom == nil ? nil : node
+            if part == .retractions, custom == nil { return nil }
             if let retyped {
                 guard node.distinct == nil else { throw otherRows(relation) }
                 node = node.carried(by: relation, retyped: retyped)
@@ -164,7 +170,7 @@ public final class TableProgram {
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
                     try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
                 }, absence: try absence(node.rows, in: relation, part, keepsNodes), labels: labels,
-                derived: writesRows ? try derived(node.extra, in: relation) : [])
+                derived: writesRows ? try derived(node.extra, in: relation) : [], custom: custom)
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
             guard part == .all || part == .relationships else { return nil }
@@ -201,8 +207,7 @@ public final class TableProgram {
         ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool, keepsNodes: Bool,
         adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
         lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
-        absence: TestProgram?, labels: [TestProgram] = [],
-        derived: [DerivedProgram]
+        absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram], custom: NodeMapping? = nil
     ) {
         table = relation.name
         self.shape = shape
@@ -222,6 +227,7 @@ public final class TableProgram {
         self.absence = absence
         self.labels = labels
         self.derived = derived
+        self.custom = custom
     }
 
     static func columns(

@@ -55,6 +55,11 @@ public struct MappingFile: Sendable {
         tables.filter { $0.role != .skip }.map { ($0.table.value, $0.table.position) }
     }
 
+    /// Tables with Cypher of their own, as the file calls them.
+    public var tablesWithCypher: [QualifiedName] {
+        tables.filter { if case .node(let node) = $0.role { node.custom != nil } else { false } }.map(\.table.value)
+    }
+
     /// Whether rows may refer to what the graph does not have: no constraint guards a relationship, or not all rows of a
     /// table count.
     public var hasReferencesThatWait: Bool {

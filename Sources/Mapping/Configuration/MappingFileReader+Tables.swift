@@ -29,7 +29,7 @@ extension MappingFileReader {
             }
             return TableEntry(table: name, role: .skip)
         }
-        let role = fields.has("relationship") ? join(&fields) : self.node(&fields)
+        let role = fields.has("relationship") ? join(&fields) : self.node(&fields, of: name.value)
         let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
         let rules = rules(&fields)
         _ = fields.take("skip")
@@ -41,8 +41,9 @@ extension MappingFileReader {
         }
     }
 
-    private mutating func node(_ fields: inout Fields) -> TableEntry.Role? {
-        let found = labels(&fields)
+    private mutating func node(_ fields: inout Fields, of table: QualifiedName) -> TableEntry.Role? {
+        let isLabelled = fields.has("label") || fields.has("labels") || !fields.has("cypher")
+        let found = isLabelled ? labels(&fields) : rowLabel(of: table, fields)
         if let distinctNode = fields.take("distinct") { return distinct(distinctNode, found, &fields) }
         let keyNode = required("key", &fields)
         let key = keyNode.flatMap { columns($0, "key") }
@@ -52,12 +53,13 @@ extension MappingFileReader {
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
         let lookups = fields.take("lookups").map { self.lookups($0) } ?? []
+        let custom = fields.take("cypher").map { self.custom($0) }
         guard let found, let key, let keyNode else { return nil }
         return .node(
             NodeEntry(
                 labels: found.always, columnLabels: found.byColumn, key: key,
                 keyPosition: Located(true, at: keyNode.position), properties: properties,
-                references: references, lookups: lookups))
+                references: references, lookups: lookups, custom: custom ?? nil))
     }
 
     /// A node for each distinct row, in place of a key.
@@ -69,6 +71,7 @@ extension MappingFileReader {
                 .key, key.position, "key and distinct stand side by side",
                 "keep the key, or distinct for a table whose rows nothing tells apart")
         }
+        refuseCustom(&fields, beside: "distinct")
         guard var names = mapping(node, "distinct") else { return nil }
         let digest = required("digest", &names).flatMap { text($0, "digest") }
         let count = required("count", &names).flatMap { text($0, "count") }
@@ -86,6 +89,7 @@ extension MappingFileReader {
 
     private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
         let type = required("relationship", &fields).flatMap { text($0, "relationship") }
+        refuseCustom(&fields, beside: "relationship")
         let key = fields.take("key").map { columns($0, "key") ?? [] } ?? []
         let from = required("from", &fields).flatMap { end($0, "from") }
         let to = required("to", &fields).flatMap { end($0, "to") }
@@ -106,7 +110,7 @@ extension MappingFileReader {
         guard let single else {
             fault(
                 .value, fields.node.position, "\(fields.what) has no label",
-                "write label: Name; or relationship: TYPE with from and to; or skip: true")
+                "write label: Name; or relationship: TYPE with from and to; or cypher; or skip: true")
             return nil
         }
         return text(single, "label").map { ([$0], []) }

@@ -70,6 +70,17 @@ struct NodeEntry: Sendable, Equatable {
     var lookups: [LookupEntry] = []
     /// In place of a key: a node for each distinct row.
     var distinct: DistinctEntry?
+    var custom: CustomEntry?
+
+    /// Its nodes are there for ``custom`` alone, under a label of Lockstep's own.
+    var isOwn: Bool { labels[0].value.hasPrefix(CustomCypher.rowLabelPrefix) }
+}
+
+/// Cypher for a table's rows. Equal where the statements are.
+struct CustomEntry: Sendable, Equatable {
+    var position: Located<Bool>
+    var upsert: Located<String>
+    var delete: Located<String>
 }
 
 /// The properties of a table's nodes that no key tells apart.

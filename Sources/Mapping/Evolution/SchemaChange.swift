@@ -18,6 +18,8 @@ public struct SchemaChange: Sendable, Equatable {
     public var needsReading = false
     /// Statements that delete some of what goes and return how many, to be repeated until that is none.
     public var sweeps: [String] = []
+    /// They run a statement of the table's own.
+    public var runsCustom = false
 
     public init(
         kind: SchemaChangeKind, policy: SchemaChangePolicy, table: QualifiedName, what: String, action: String,

@@ -108,13 +108,14 @@ public struct SchemaEvolution: Sendable {
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: "take \(name) out of the mapping, and the relationships that refer to it")
         if policy == .apply { change.sweeps = sweeps(of: entry) + sweeps(ofLookedUp: nil, name) }
+        change.runsCustom = entry.customSweep != nil
         changes.append(change)
         return entry
     }
 
     private func sweeps(of entry: TableEntry) -> [String] {
         switch entry.role {
-        case .node(let node): [Cypher.nodeSweep(node.labels[0].value)]
+        case .node(let node): [entry.customSweep ?? Cypher.nodeSweep(node.labels[0].value)]
         case .join(let join):
             // Rows may wait as nodes of their own.
             relationshipSweep(

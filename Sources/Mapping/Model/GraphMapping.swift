@@ -67,6 +67,11 @@ public struct NodeMapping: Sendable {
     /// Behind ``labels``: those that depend on the row.
     public var conditionalLabels: [ConditionalLabel] = []
     public var extra = ExtraProperties()
+    /// Run for the rows beside what Lockstep makes of them.
+    public var custom: CustomCypher?
+
+    /// Whether its nodes are Lockstep's own: there for ``custom`` alone, and no part of what the mapping promises.
+    public var isOwn: Bool { labels[0].hasPrefix(CustomCypher.rowLabelPrefix) }
 
     public init(
         table: QualifiedName, labels: [String], key: [PropertyMapping], properties: [PropertyMapping],

@@ -24,7 +24,9 @@ extension Plan {
                     node.references.map { describe($0, table) }.sorted(),
                     node.conditionalLabels.map { "\($0.label) \(describe($0.test, table))" }.sorted(),
                     (node.distinct?.columns ?? []).map { number($0, table) },
-                ] + (node.lookups.isEmpty ? [] : [lookups(of: node)]), node.rows, node.extra, table)
+                ] + (node.lookups.isEmpty ? [] : [lookups(of: node)])
+                    // What goes is another matter than what is there.
+                    + (node.custom.map { [[$0.upsert]] } ?? []), node.rows, node.extra, table)
         }
         guard let join = mapping.join(of: table) else { return nil }
         return lines(

@@ -10,8 +10,9 @@ extension Plan {
         let document = JSONText.object([
             ("format", .number(1)),
             ("pipeline", .string(mapping.pipeline)),
-            ("nodes", .array(mapping.nodes.flatMap(node))),
+            ("nodes", .array(mapping.nodes.filter { !$0.isOwn }.flatMap(node))),
             ("relationships", .array(mapping.nodes.flatMap(references) + mapping.joins.map(join))),
+            ("custom", .array(mapping.nodes.compactMap(custom))),
             (
                 "source",
                 .object([
@@ -40,6 +41,17 @@ extension Plan {
             ),
         ])
         return document.text() + "\n"
+    }
+
+    /// What nobody can compute from here.
+    private func custom(_ node: NodeMapping) -> JSONText? {
+        node.custom.map { custom in
+            .object([
+                ("table", .string(node.table.sql)), ("label", node.isOwn ? .null : .string(node.label)),
+                ("row", .array(node.rowProperties.map(JSONText.string))),
+                ("upsert", .string(custom.upsert)), ("delete", .string(custom.delete)),
+            ])
+        }
     }
 
     /// Those that the file asks for, and with the graph at hand what becomes of them there, and what is dropped.

@@ -15,7 +15,7 @@ extension Plan {
         lines += ["", "In the graph:"] + mapping.constraints.map { "  \($0.statement);" }
         lines += mapping.schema.map { "  \($0.statement);" } + schemaLines
         for node in mapping.nodes {
-            lines += ["", "\(node.table) -> (\(node.labels.map { ":" + $0 }.joined()))"]
+            lines += ["", "\(node.table) -> (\(node.labels.map { ":" + $0 }.joined()))"] + Self.customLines(node)
             lines += Self.lines(node.rows)
             lines += node.key.map { "  key \(Self.line($0))" } + node.properties.map { "  \(Self.line($0))" }
             lines += Self.lines(node.extra)
@@ -50,6 +50,12 @@ extension Plan {
 
     private func cypher(of table: QualifiedName) -> [String] {
         statements.filter { $0.table == table }.flatMap { ["  \($0.purpose):"] + Self.indented($0.cypher, by: 4) }
+    }
+
+    private static func customLines(_ node: NodeMapping) -> [String] {
+        guard node.custom != nil else { return [] }
+        return (node.isOwn ? ["  its rows, for cypher of its own alone"] : [])
+            + ["  what its cypher makes is not verified"]
     }
 
     private static func lines(_ rows: RowCondition) -> [String] {

@@ -107,8 +107,18 @@ extension Plan {
                 planned("in parts: truncate: let \(join.type) wait", join.dismissSweepStatement()),
             ]
         }
+        let custom =
+            node.custom.map { custom in
+                CustomCypher.Statement.allCases.map {
+                    planned("cypher.\($0.rawValue)", node.customStatement($0, of: custom))
+                } + [
+                    planned("truncate: cypher.delete", node.customTruncateStatement(custom)),
+                    planned("in parts: cypher.upsert", node.customStatement(.upsert, of: custom, skipsGone: true)),
+                    planned("in parts: truncate: cypher.delete", node.wipeStatement),
+                ]
+            } ?? []
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + labelled + references + waiting + awaited + lookups(node)
+        return own + labelled + references + waiting + awaited + lookups(node) + custom
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {

@@ -69,7 +69,7 @@ extension MappingFile {
             foreignKeys = table.foreignKeys.filter { foreignKey in
                 let isExcluded = foreignKey.columns.contains { column in entry.excluded.contains { $0.value == column }
                 }
-                return !isExcluded
+                return !isExcluded && !node.isOwn
                     && !ends.contains {
                         $0.references.value == foreignKey.referencedTable
                             && Set($0.columns.map(\.value)) == Set(foreignKey.columns)

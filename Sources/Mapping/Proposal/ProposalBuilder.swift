@@ -67,7 +67,7 @@ struct ProposalBuilder {
 
     private func isNode(_ name: QualifiedName) -> Bool {
         switch known[name]?.role {
-        case .node(let node): node.distinct == nil
+        case .node(let node): node.distinct == nil && !node.isOwn
         case .join, .skip: false
         case nil: joins[name] == nil && catalog.table(name).map { key(of: $0) != nil } ?? false
         }
@@ -289,7 +289,7 @@ extension ProposalBuilder {
         switch known[name]?.role {
         case .skip: "\(name) is skipped"
         case .join: "\(name) is a relationship"
-        case .node: "the nodes of \(name) count equal rows"
+        case .node(let node): node.isOwn ? "\(name) has no label" : "the nodes of \(name) count equal rows"
         case nil: labels[name] == nil ? "\(name) is skipped, see there" : "the nodes of \(name) count equal rows"
         }
     }

@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+internal import Apply
 internal import Bolt
 internal import Mapping
 internal import PostgreSQL
@@ -13,6 +14,8 @@ struct RememberedTables: Sendable {
         var fingerprint: String
         /// The label of nodes; or the type of relationships and the labels at both ends.
         var names: [String]
+        /// Of a table with Cypher of its own: what takes away what it has made, by the mapping of then.
+        var customSweep: String?
     }
 
     var entries: [Entry]
@@ -20,10 +23,11 @@ struct RememberedTables: Sendable {
     init(_ plan: Plan) {
         entries = plan.mapping.tables.sorted().map { table in
             let join = plan.mapping.join(of: table)
-            let label = plan.mapping.node(of: table)?.label
+            let node = plan.mapping.node(of: table)
             return Entry(
                 oid: plan.catalog.table(table)?.oid ?? 0, table: table, fingerprint: plan.fingerprint(of: table) ?? "",
-                names: join.map { [$0.type, $0.from.label, $0.to.label] } ?? [label ?? ""])
+                names: join.map { [$0.type, $0.from.label, $0.to.label] } ?? [node?.label ?? ""],
+                customSweep: node?.customSweepStatement)
         }
     }
 
@@ -64,24 +68,41 @@ struct RememberedTables: Sendable {
 
 extension RememberedTables.Entry {
     /// Sweeps of what the table has made: also of rows that wait for an end of theirs.
-    var sweeps: [String] {
-        guard names.count == 3 else { return [Cypher.nodeSweep(names[0])] }
+    var sweeps: [Sweep] {
+        if let customSweep { return [Sweep(text: customSweep, table: table, custom: .delete)] }
+        guard names.count == 3 else { return [Sweep(text: Cypher.nodeSweep(names[0]), table: table)] }
         return [
             Cypher.relationshipSweep(from: names[1], names[0], to: names[2]),
             Cypher.nodeSweep(JoinMapping.waitingLabel(names[1], names[0], names[2])),
-        ]
+        ].map { Sweep(text: $0, table: table) }
     }
 
     /// Fields with a tab between them.
     var text: String {
-        ([String(oid.rawValue), table.schema, table.name, fingerprint] + names).joined(separator: "\t")
+        let sweep = customSweep.map { [Self.escaped($0)] } ?? []
+        return ([String(oid.rawValue), table.schema, table.name, fingerprint] + names + sweep).joined(separator: "\t")
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
+            .split(separator: "\t", omittingEmptySubsequences: false).joined(separator: "\\t")
+    }
+
+    private static func unescaped(_ text: String) -> String {
+        var result = ""
+        var rest = text[...]
+        while let character = rest.popFirst() {
+            result.append(character == "\\" ? (rest.popFirst() == "t" ? "\t" : "\\") : character)
+        }
+        return result
     }
 
     init?(text: String) {
         let parts = text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 5 || parts.count == 7, let number = UInt32(parts[0]) else { return nil }
+        guard (5...7).contains(parts.count), let number = UInt32(parts[0]) else { return nil }
         self.init(
             oid: OID(rawValue: number), table: QualifiedName(schema: parts[1], name: parts[2]), fingerprint: parts[3],
-            names: Array(parts[4...]))
+            names: parts.count == 6 ? [parts[4]] : Array(parts[4...]),
+            customSweep: parts.count == 6 ? Self.unescaped(parts[5]) : nil)
     }
 }

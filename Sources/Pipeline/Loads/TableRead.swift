@@ -23,7 +23,7 @@ struct TableRead: Sendable {
             if part == .nodes {
                 self.init(table, node.nodeColumns)
             } else {
-                guard !node.references.isEmpty || !node.lookups.isEmpty else { return nil }
+                guard !node.references.isEmpty || !node.lookups.isEmpty || node.custom != nil else { return nil }
                 self.init(table, node.referenceColumns)
                 isSecondRead = true
             }

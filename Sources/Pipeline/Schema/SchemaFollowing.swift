@@ -25,7 +25,10 @@ struct SchemaFollowing {
             try refuse()
             try refuseForeignContent(graph)
             for change in evolution.changes {
-                try run(change.sweeps, writer, expecting: checkpoint)
+                let sweeps = change.sweeps.map {
+                    Sweep(text: $0, table: change.table, custom: change.runsCustom ? .delete : nil)
+                }
+                try run(sweeps, writer, expecting: checkpoint)
                 report(.schema(change.description))
             }
             let before = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
@@ -104,7 +107,7 @@ struct SchemaFollowing {
     }
 
     private func run(
-        _ sweeps: [String], _ writer: GraphWriter, expecting checkpoint: Checkpoint
+        _ sweeps: [Sweep], _ writer: GraphWriter, expecting checkpoint: Checkpoint
     ) throws(PipelineError) {
         try apply { () throws(ApplyError) in
             for sweep in sweeps { try writer.sweep(sweep, expecting: checkpoint) }

@@ -17,6 +17,9 @@ struct GraphSetup {
             let finding = GraphFindings.unknownZone(zone)
             throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
         }
+        if let refused = try RefusedCypher.find(in: mapping, graph).first {
+            throw PipelineError("the graph cannot run a statement of the mapping", refused.finding.what)
+        }
         for constraint in try missingConstraints(graph) {
             do throws(BoltError) {
                 _ = try graph.query(constraint.statement)
@@ -70,8 +73,15 @@ struct GraphSetup {
 
     /// Deletes all that the mapping makes.
     func wipe(_ writer: GraphWriter, expecting checkpoint: Checkpoint?) throws(PipelineError) {
-        for label in mapping.nodes.map(\.label) + mapping.joins.filter(\.waits).map(\.waitingLabel) {
-            try apply { () throws(ApplyError) in try writer.sweep(Cypher.nodeSweep(label), expecting: checkpoint) }
+        // What rows have made by Cypher of their own may lead to anything: it goes first.
+        let custom = mapping.nodes.filter { $0.custom != nil }
+        let others = mapping.nodes.filter { $0.custom == nil }
+        let sweeps =
+            custom.map { Sweep(text: $0.wipeStatement, table: $0.table, custom: .delete) }
+            + others.map { Sweep(text: $0.wipeStatement, table: $0.table) }
+            + mapping.joins.filter(\.waits).map { Sweep(text: Cypher.nodeSweep($0.waitingLabel), table: $0.table) }
+        for sweep in sweeps {
+            try apply { () throws(ApplyError) in try writer.sweep(sweep, expecting: checkpoint) }
         }
     }
 }

@@ -247,6 +247,10 @@ extension StreamPump {
         let missing = try missing(page[...], lookup, load, settling)
         var statements = [note(load, beside, settling)]
         if !missing.isEmpty {
+            if let node, let custom = node.custom {
+                let text = node.customStatement(.delete, of: custom)
+                statements.append(EncodedStatement(text: text, table: table, rows: missing, custom: .delete))
+            }
             statements += deletions.map { EncodedStatement(text: $0, table: table, rows: missing) }
         }
         try put(between(statements))

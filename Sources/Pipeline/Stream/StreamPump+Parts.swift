@@ -111,16 +111,20 @@ extension StreamPump {
         if unfinished == nil { try put(part([], end, begin)) }
         let start = unfinished ?? begin
         if start.pass == .truncations, !survey.truncations.isEmpty {
-            var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .nodes, changes: 0))
+            var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .retractions, changes: 0))
             batch.sweeps = mapping.sweeps(of: Set(survey.truncations.keys))
             guard !stop.isStopped else { return }
             try put(batch)
         }
         let passes: [(PartialTransaction.Pass, TableProgram.Part)] = [
-            (.nodes, .nodes), (.relationships, .relationships), (.departures, .departures),
+            (.retractions, .retractions), (.nodes, .nodes), (.relationships, .relationships),
+            (.departures, .departures),
         ]
         let remaining = passes.drop { start.pass != .truncations && $0.0 != start.pass }
-        for (pass, part) in remaining where pass != .departures || transaction.mayLeaveKeys {
+        let hasCustom = mapping.nodes.contains { $0.custom != nil }
+        for (pass, part) in remaining {
+            if pass == .retractions, !hasCustom || !transaction.mayLeaveKeys { continue }
+            if pass == .departures, !transaction.mayLeaveKeys { continue }
             try run(
                 pass,
                 by: BatchEncoder(mapping: mapping, pass: part, of: survey, unsettled: settling?.tables ?? []),
@@ -215,11 +219,15 @@ extension GraphMapping {
     /// What empties truncated tables. Those come first that refer to others: what they refer to has lost its relationships
     /// then, little by little.
     fileprivate func sweeps(of tables: Set<QualifiedName>) -> [Sweep] {
-        var sweeps = joins.filter { tables.contains($0.table) }.flatMap { join in
-            ([join.sweepStatement()] + (join.waits ? [join.waitingSweepStatement()] : []))
-                .map { Sweep(text: $0, table: join.table) }
-        }
-        var rest = nodes.filter { tables.contains($0.table) }
+        // What is made for their rows may lead to anything: it goes first.
+        let own = nodes.filter { $0.isOwn && tables.contains($0.table) }.flatMap(\.sweeps)
+        var sweeps =
+            own
+            + joins.filter { tables.contains($0.table) }.flatMap { join in
+                ([join.sweepStatement()] + (join.waits ? [join.waitingSweepStatement()] : []))
+                    .map { Sweep(text: $0, table: join.table) }
+            }
+        var rest = nodes.filter { !$0.isOwn && tables.contains($0.table) }
         while !rest.isEmpty {
             let next = rest.firstIndex { node in
                 !rest.contains { other in
@@ -231,8 +239,18 @@ extension GraphMapping {
                 Sweep(text: holder.forgetSweepStatement(lookup), table: holder.table)
             }
             sweeps += awaitedEnds(of: node).map { Sweep(text: $0.join.dismissSweepStatement(), table: node.table) }
-            sweeps.append(Sweep(text: node.sweepStatement(), table: node.table))
+            sweeps += node.sweeps
         }
         return sweeps
+    }
+}
+
+extension NodeMapping {
+    /// What empties its table.
+    fileprivate var sweeps: [Sweep] {
+        [
+            customSweepStatement.map { Sweep(text: $0, table: table, custom: .delete) }
+                ?? Sweep(text: sweepStatement(), table: table)
+        ]
     }
 }

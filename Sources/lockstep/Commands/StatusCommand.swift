@@ -24,14 +24,18 @@ enum StatusCommand: Command {
         let status = try await PipelineStatus.read(
             project.settings, file: project.file, rateOver: .milliseconds(500))
         if arguments.has("json") {
-            Terminal.out(json(status, pipeline: project.settings.name))
+            Terminal.out(json(status, project.file))
         } else {
-            for (name, value) in rows(status, project.settings) { Terminal.out(name.padded(to: 18) + value) }
+            for (name, value) in rows(status, project.settings, project.file) {
+                Terminal.out(name.padded(to: 18) + value)
+            }
         }
         return .success
     }
 
-    private static func rows(_ status: PipelineStatus, _ settings: PipelineSettings) -> [(String, String)] {
+    private static func rows(
+        _ status: PipelineStatus, _ settings: PipelineSettings, _ file: MappingFile
+    ) -> [(String, String)] {
         var rows = [
             ("pipeline", settings.name), ("source", settings.source.description),
             ("graph", settings.graph.description), ("phase", status.phase.rawValue),
@@ -63,6 +67,7 @@ enum StatusCommand: Command {
         if let waiting = status.waitingReferences {
             rows.append(("waiting", "\(waiting) references to rows that are not there"))
         }
+        for table in file.tablesWithCypher { rows.append(("not verified", "what the cypher of \(table) makes")) }
         if let rate = status.changesPerSecond { rows.append(("rate", "\(RunDisplay.fixed(rate, 0)) rows/s")) }
         if let confirmed = status.confirmedLSN {
             rows.append(("slot", "\(settings.slot), confirmed \(confirmed), \(status.walStatus ?? "?")"))
@@ -77,10 +82,10 @@ enum StatusCommand: Command {
         return rows
     }
 
-    private static func json(_ status: PipelineStatus, pipeline: String) -> String {
+    private static func json(_ status: PipelineStatus, _ file: MappingFile) -> String {
         let checkpoint = status.checkpoint
         return JSONText.object([
-            ("pipeline", .string(pipeline)),
+            ("pipeline", .string(file.pipeline)),
             ("phase", .string(status.phase.rawValue)),
             ("checkpoint", checkpoint.map { .string($0.lsn.description) } ?? .null),
             ("currentLsn", .string(status.currentLSN.description)),
@@ -101,6 +106,7 @@ enum StatusCommand: Command {
             ("loads", .array(status.loads.map(json))),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
             ("waitingReferences", status.waitingReferences.map { .number(Int($0)) } ?? .null),
+            ("notVerified", .array(file.tablesWithCypher.map { .string($0.description) })),
             ("schemaChanges", .array(status.schemaChanges.map(json))),
             ("retainedWalBytes", .number(Int(status.retainedWALBytes))),
             ("walStatus", status.walStatus.map { .string($0) } ?? .null),

@@ -58,6 +58,7 @@ enum VerifyCommand: Command {
             if table.unchecked > 0 { text += ", \(table.unchecked) more suspected and not looked at again" }
             Terminal.out(text)
         }
+        for table in report.custom { Terminal.out("not verified: what the cypher of \(table) makes") }
         let seconds = RunDisplay.fixed(report.duration / .seconds(1), 1)
         let verdict = report.isEqual ? "equal" : "\(report.differences) differences"
         Terminal.out("\(verdict): \(report.rows) nodes and relationships compared in \(seconds) s")
@@ -82,6 +83,7 @@ enum VerifyCommand: Command {
                         ])
                     })
             ),
+            ("notVerified", .array(report.custom.map { .string($0.description) })),
             (
                 "findings",
                 .array(

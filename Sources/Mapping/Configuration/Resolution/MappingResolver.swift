@@ -92,7 +92,7 @@ struct MappingResolver {
 extension MappingResolver {
     /// Nil where its key is not fine: then nothing that refers to it is reported for that.
     private mutating func node(_ node: NodeEntry, _ entry: TableEntry, _ table: Catalog.Table) -> NodeMapping? {
-        for label in node.labels { checkName(label, "label", reserved: "Lockstep") }
+        for label in node.labels where label.position != nil { checkName(label, "label", reserved: "Lockstep") }
         if let distinct = node.distinct { return self.distinct(distinct, node, entry, table) }
         let key = node.key.map { property($0, table, isKey: true) }
         let properties = node.properties.compactMap { property($0, table) }
@@ -108,6 +108,7 @@ extension MappingResolver {
             table: table.name, labels: node.labels.map(\.value), key: found, properties: properties, references: [],
             isKeyDeferrable: table.isDeferrable(columns))
         (mapping.rows, mapping.conditionalLabels, mapping.extra) = (rows, conditionalLabels, extra)
+        mapping.custom = node.custom.map { custom($0, of: mapping, entry) }
         return mapping
     }
 
@@ -317,6 +318,12 @@ extension MappingResolver {
     /// The node that `references` names; nil where there is none, or its own faults are reported already.
     private mutating func target(_ name: Located<QualifiedName>) -> NodeMapping? {
         if let node = nodes[name.value] {
+            guard !node.isOwn else {
+                note(
+                    .reference, name.position, "\(name.value) has no label: there is nothing that can be referred to",
+                    "give \(name.value) a label beside its cypher, or leave this relationship out")
+                return nil
+            }
             guard node.distinct != nil else { return node }
             note(
                 .reference, name.position,

@@ -24,6 +24,8 @@ struct GraphFacts: Sendable {
     var schema: GraphSchema?
     /// Zones of the mapping that the server does not know.
     var unknownZones: [String] = []
+    /// Statements of somebody's own that it does not take.
+    var refusedCypher: [RefusedCypher] = []
     /// What the file's `schema` means for it, and its indexes that cannot be used yet.
     var schemaSteps: [SchemaStep] = []
     var unfinished = SchemaWork.Unfinished()

@@ -9,7 +9,7 @@ enum GraphFindings {
     static func findings(_ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?) -> [PreflightFinding] {
         server(facts) + rights(facts) + schema(facts, mapping) + requested(facts) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
-            + facts.unknownZones.map(unknownZone)
+            + facts.unknownZones.map(unknownZone) + facts.refusedCypher.map(\.finding)
             + (facts.product == .arcadeDB ? mapping.map(arcadeDB) ?? [] : [])
     }
 

@@ -40,6 +40,9 @@ struct GraphInspection {
         attempt { () throws(PipelineError) in
             if let mapping { facts.unknownZones = try Self.unknownZones(mapping, channel) }
         }
+        attempt { () throws(PipelineError) in
+            if let mapping { facts.refusedCypher = try RefusedCypher.find(in: mapping, channel) }
+        }
         facts.writeFailure = tryAndUndo("CREATE (c:\(Cypher.quoted(GraphMapping.checkpointLabel))) DELETE c")
         if product == .neo4j, facts.writeFailure == nil, let missing = missing(facts).first {
             facts.schemaFailure = tryAndUndo(missing.statement)
