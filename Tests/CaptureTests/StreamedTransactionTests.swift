@@ -126,6 +126,34 @@ struct StreamedTransactionTests {
         }
     }
 
+    /// What the server has read before the slot's position it does not stream a second time.
+    @Test func `a large one that comes whole after a restart waits in a file, too`() async throws {
+        try await Source.with("streamed_restart", schema: Self.rows + ";" + Self.other) { source in
+            try source.createSlot()
+            try source.admin.execute("BEGIN;" + Self.insert(1...120_000))
+            let second = try PostgresConnection(source.configuration)
+            try second.execute("INSERT INTO other VALUES (1)")
+            let first = try source.stream()
+            let before = try Self.receive(1, from: first)
+            #expect(before.transactions == [["insert public.other new(1)"]])
+            let position = first.lastServerPosition
+            try first.confirm(written: position, flushed: position)
+            first.finish()
+            try source.admin.execute("ALTER TABLE rows ADD more int; INSERT INTO rows VALUES (0, '', 7)")
+            try source.admin.execute("DELETE FROM rows WHERE id IN (1, 2); TRUNCATE other; COMMIT")
+            try second.execute("INSERT INTO other VALUES (2); INSERT INTO rows VALUES (-1, '', 8)")
+            let outcome = try Self.receive(2, from: try source.stream(from: position))
+            #expect(outcome.spooled == 1)
+            #expect(outcome.transactions.first?.count == 120_000 + 4)
+            #expect(
+                outcome.transactions.first?.suffix(4) == [
+                    "insert public.rows new(0, , 7)", "delete public.rows key(1, null, null)",
+                    "delete public.rows key(2, null, null)", "truncate public.other",
+                ])
+            #expect(outcome.transactions.last == ["insert public.other new(2)", "insert public.rows new(-1, , 8)"])
+        }
+    }
+
     @Test func `every kind of change can be read again, in pieces`() async throws {
         try await Source.with("streamed_pieces", schema: Self.rows + ";" + Self.other) { source in
             try source.admin.execute("INSERT INTO other VALUES (1), (2)")

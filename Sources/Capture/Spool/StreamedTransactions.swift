@@ -22,10 +22,13 @@ final class StreamedTransactions {
         current = (xid, transaction)
     }
 
-    func append(_ message: RawSpan, subxid: UInt32) throws(CaptureError) {
+    /// - Parameter header: As in ``StreamedTransaction/append(_:subxid:header:)``.
+    func append(
+        _ message: RawSpan, subxid: UInt32, header: Int = PgOutputDecoder.streamedHeader
+    ) throws(CaptureError) {
         guard let (xid, transaction) = current else { return }
         do throws(SpoolFile.Failure) {
-            try transaction.append(message, subxid: subxid)
+            try transaction.append(message, subxid: subxid, header: header)
         } catch {
             throw failed(error, xid)
         }

@@ -32,7 +32,8 @@ public final class ReplicationStream {
         case message
         /// The server has sent everything that committed before `walEnd`.
         case keepalive(walEnd: LSN)
-        /// A transaction that was streamed while it ran has committed; it is in ``ReplicationStream/spooled``.
+        /// A transaction that was streamed while it ran has committed, or a large one has come whole; it is in
+        /// ``ReplicationStream/spooled``.
         case spooled
     }
 
@@ -43,7 +44,7 @@ public final class ReplicationStream {
     public private(set) var lastServerTime: Int64 = 0
     /// What the slot was last told to keep nothing before.
     public var confirmed: LSN { status.flushed }
-    /// The last transaction that was streamed and has committed, until its owner lets go of it.
+    /// The last transaction that was kept in a file and has committed, until its owner lets go of it.
     public var spooled: SpooledTransaction?
     /// A transaction, or a piece of a streamed one, has been received in part.
     public var isInTransaction: Bool { decoder.isInTransaction }
@@ -59,6 +60,8 @@ public final class ReplicationStream {
     /// a prepared transaction may lie further back.
     private let knownBefore: LSN
     private var isPassingOver = false
+    /// The transaction that is being received whole, and kept in a file because it may be large.
+    private var spooling: UInt32?
     private var isTwoPhase = false
     private var status = StandbyStatus()
     private var hasUnsentOutput = false
@@ -220,6 +223,7 @@ extension ReplicationStream {
     ) throws(CaptureError) -> Received {
         let event: PgOutputEvent
         if isPassingOver, Self.isRow(payload) { return .other }
+        if let xid = spooling, try spool(payload, of: xid) { return .other }
         do throws(PgOutputError) {
             event = try decoder.decode(payload, into: buffer)
         } catch {
@@ -234,11 +238,21 @@ extension ReplicationStream {
                 buffer.transactions.removeLast()
                 return .other
             }
-            return .transaction
+            guard spooling != nil else { return .transaction }
+            spooling = nil
+            try streamed.stop()
+            spooled = streamed.commit(buffer.transactions.removeLast())
+            return .spooled
         case .relation(let index): return .relation(index)
         case .message: return .message
         case .begin:
-            isPassingOver = decoder.transaction.map { $0.commitLSN < knownBefore } ?? false
+            guard let transaction = decoder.transaction else { return .other }
+            isPassingOver = transaction.commitLSN < knownBefore
+            let least = start.rawValue + UInt64(Self.serverMemoryKilobytes << 10)
+            if !isPassingOver, transaction.commitLSN.rawValue > least {
+                try streamed.start(transaction.xid)
+                spooling = transaction.xid
+            }
             return .other
         case .other: return .other
         default: return try streamed(event, payload, into: buffer)
@@ -300,6 +314,20 @@ extension ReplicationStream {
         default: break
         }
         return .other
+    }
+
+    /// Keeps a message of a transaction that comes whole, but for its commit.
+    ///
+    /// Servers before 14 send all of them so, later ones what they had begun to read before the slot's position: after a
+    /// restart that may be nearly all of a large one. How large it is nobody says. But the begin comes with the position of the
+    /// first change and with that of the commit, and the WAL between them is no less than the changes, as far as these are
+    /// not compressed there. It is more where others were busy: their neighbour goes through a file for nothing.
+    private func spool(_ payload: RawSpan, of xid: UInt32) throws(CaptureError) -> Bool {
+        guard payload.byteCount > 1, unsafe payload.unsafeLoad(as: UInt8.self) != UInt8(ascii: "C") else {
+            return false
+        }
+        try streamed.append(payload, subxid: xid, header: 1)
+        return true
     }
 
     /// A row, or what is one for a transaction that is passed over.

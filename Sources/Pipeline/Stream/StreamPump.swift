@@ -205,8 +205,7 @@ struct StreamPump {
         PipelineError(
             "a transaction is too large",
             "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
-                + "in memory as a whole: because PostgreSQL before 14 does not stream it, or because it cannot be cut "
-                + "(docs/ARCHITECTURE.md, \"Large transactions\")",
+                + "in memory as a whole, because it cannot be cut (docs/ARCHITECTURE.md, \"Large transactions\")",
             remedy: "Nothing was lost: the checkpoint has not moved. "
                 + "`lockstep run --resnapshot` passes it by.")
     }
