@@ -37,27 +37,17 @@ struct LargeBenchmark {
         print(
             "large: \(changes) changes, \(source.serverVersion), \(try graph.version())\n  \(Machine.description)\n"
                 + "  \(program.path)")
-        var child = try program.start()
-        defer {
-            child.sendToGroup(signal: SIGKILL)
-            child.blockUntilExit()
-        }
-        do {
-            try await program.streams(child, source)
+        try await program.whileStreaming(source) { child in
             try await measure("insert", StreamLoad.transaction(rows: changes), child, program, source, graph)
             guard program.said.contains("applied in parts") else {
                 throw BenchmarkError("the transaction was not applied in parts")
             }
-            child = try await interrupt(child, program, source, graph)
+            try await interrupt(&child, program, source, graph)
             // Half of what there is now.
             try await measure(
                 "delete that cascades", "DELETE FROM content_items WHERE id % 2 = 0", child, program, source, graph)
             try await measure("truncate", "TRUNCATE content_chunks", child, program, source, graph)
-        } catch {
-            throw BenchmarkError("\(error)\n" + program.said)
         }
-        child.send(signal: SIGTERM)
-        try await child.waitForExit()
         try source.close()
     }
 
@@ -91,8 +81,8 @@ struct LargeBenchmark {
 
     /// Inserts as much again, kills the program when half of the nodes are there, and starts another.
     private func interrupt(
-        _ child: ChildProcess, _ program: Program, _ source: Source, _ graph: Graph
-    ) async throws -> ChildProcess {
+        _ child: inout ChildProcess, _ program: Program, _ source: Source, _ graph: Graph
+    ) async throws {
         print("  insert, killed in the middle")
         try source.connection.execute(StreamLoad.transaction(rows: changes, from: 20_000_000))
         let end = try source.markEnd()
@@ -104,29 +94,22 @@ struct LargeBenchmark {
         child.blockUntilExit()
         let killed = MonotonicTime.now
         let before = try partial(graph)
-        let second = try program.start()
-        var memory = MemoryWatch(second.pid)
-        do {
-            var resumed: MonotonicTime?
-            try await eventually("the graph has it all", within: .seconds(7200), every: .milliseconds(20)) {
-                memory.look()
-                if resumed == nil, try partial(graph) != before { resumed = .now }
-                return try program.hasConfirmed(end, source)
-            }
-            print(memory.text(goal: Self.goal))
-            let since = { (time: MonotonicTime?) in time.map { fixed(($0 - killed) / .seconds(1), 1) } ?? "?" }
-            print(
-                """
-                  killed after \(fixed((killed - began) / .seconds(1), 1)) s at change \(before?.changes ?? 0) of the pass \
-                \(before?.pass ?? "?"); the next part \(since(resumed)) s behind the kill, the end \(since(.now)) s behind \
-                it; graph \(try graph.checksum())
-                """)
-        } catch {
-            second.sendToGroup(signal: SIGKILL)
-            second.blockUntilExit()
-            throw error
+        child = try program.start()
+        var memory = MemoryWatch(child.pid)
+        var resumed: MonotonicTime?
+        try await eventually("the graph has it all", within: .seconds(7200), every: .milliseconds(20)) {
+            memory.look()
+            if resumed == nil, try partial(graph) != before { resumed = .now }
+            return try program.hasConfirmed(end, source)
         }
-        return second
+        print(memory.text(goal: Self.goal))
+        let since = { (time: MonotonicTime?) in time.map { fixed(($0 - killed) / .seconds(1), 1) } ?? "?" }
+        print(
+            """
+              killed after \(fixed((killed - began) / .seconds(1), 1)) s at change \(before?.changes ?? 0) of the pass \
+            \(before?.pass ?? "?"); the next part \(since(resumed)) s behind the kill, the end \(since(.now)) s behind \
+            it; graph \(try graph.checksum())
+            """)
     }
 
     private struct Partial: Equatable {

@@ -1,6 +1,5 @@
 // Part of Lockstep. See LICENSE.
 
-import Foundation
 import PostgreSQL
 import TestServers
 import Threading
@@ -25,13 +24,7 @@ struct MemoryBenchmark {
         print(
             "memory: \(changes) changes, \(source.serverVersion), \(try graph.version())\n  \(Machine.description)\n"
                 + "  \(program.path)")
-        let child = try program.start()
-        defer {
-            child.sendToGroup(signal: SIGKILL)
-            child.blockUntilExit()
-        }
-        do {
-            try await program.streams(child, source)
+        try await program.whileStreaming(source) { child in
             var memory = MemoryWatch(child.pid)
             let began = MonotonicTime.now
             try source.connection.execute(StreamLoad.sql(changes: changes, seed: 1))
@@ -43,11 +36,7 @@ struct MemoryBenchmark {
             let seconds = (MonotonicTime.now - began) / .seconds(1)
             print(memory.text(goal: 60))
             print("  \(changes) changes in \(fixed(seconds, 1)) s; graph \(try graph.checksum())")
-        } catch {
-            throw BenchmarkError("\(error)\n" + program.said)
         }
-        child.send(signal: SIGTERM)
-        try await child.waitForExit()
         try source.close()
     }
 }

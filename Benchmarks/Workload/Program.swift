@@ -39,8 +39,27 @@ struct Program {
             output: output)
     }
 
-    /// Waits until it follows the stream.
-    func streams(_ child: ChildProcess, _ source: Source) async throws {
+    /// Runs `body` with a process that follows the stream, and ends it in order. Where something fails, what it has said goes
+    /// with the error.
+    ///
+    /// - Parameter body: May put another process in its place, when it has killed the first.
+    func whileStreaming(_ source: Source, _ body: (inout ChildProcess) async throws -> Void) async throws {
+        var child = try start()
+        defer {
+            child.sendToGroup(signal: SIGKILL)
+            child.blockUntilExit()
+        }
+        do {
+            try await streams(child, source)
+            try await body(&child)
+        } catch {
+            throw BenchmarkError("\(error)\n" + said)
+        }
+        child.send(signal: SIGTERM)
+        try await child.waitForExit()
+    }
+
+    private func streams(_ child: ChildProcess, _ source: Source) async throws {
         try await eventually("lockstep streams", within: .seconds(120)) {
             guard child.isRunning else { throw BenchmarkError("lockstep ended") }
             let slots = try source.connection.query(
