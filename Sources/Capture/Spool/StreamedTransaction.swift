@@ -34,9 +34,7 @@ final class StreamedTransaction {
     /// - Parameters:
     ///   - message: With its header; longer than that, as the decoder has checked.
     ///   - header: Its bytes before what is kept: the type, and of a streamed one the xid.
-    func append(
-        _ message: RawSpan, subxid: UInt32, header: Int = PgOutputDecoder.streamedHeader
-    ) throws(SpoolFile.Failure) {
+    func append(_ message: RawSpan, subxid: UInt32, header: Int) throws(SpoolFile.Failure) {
         if subxid != current {
             if subxid != xid, marks[subxid] == nil {
                 marks[subxid] = Mark(size: file.size, changeCount: changeCount)

@@ -59,9 +59,16 @@ public final class ReplicationStream {
     /// Transactions whose commit record begins before it are known already: the server is asked for more than is new where
     /// a prepared transaction may lie further back.
     private let knownBefore: LSN
-    private var isPassingOver = false
-    /// The transaction that is being received whole, and kept in a file because it may be large.
-    private var spooling: UInt32?
+    /// What becomes of a transaction that comes whole.
+    private enum Course {
+        case decoded
+        case passedOver
+        /// Kept in a file, as it may be large.
+        case spooled(xid: UInt32)
+    }
+
+    /// Of the one that is being received.
+    private var course = Course.decoded
     private var isTwoPhase = false
     private var status = StandbyStatus()
     private var hasUnsentOutput = false
@@ -222,8 +229,11 @@ extension ReplicationStream {
         _ payload: RawSpan, at start: LSN, into buffer: ChangeBuffer
     ) throws(CaptureError) -> Received {
         let event: PgOutputEvent
-        if isPassingOver, Self.isRow(payload) { return .other }
-        if let xid = spooling, try spool(payload, of: xid) { return .other }
+        switch course {
+        case .decoded: break
+        case .passedOver: if Self.isRow(payload) { return .other }
+        case .spooled(let xid): if try spool(payload, of: xid) { return .other }
+        }
         do throws(PgOutputError) {
             event = try decoder.decode(payload, into: buffer)
         } catch {
@@ -233,25 +243,27 @@ extension ReplicationStream {
         case .change: return .change
         case .commit:
             if let end = buffer.transactions.last?.endLSN { advance(to: end) }
-            if isPassingOver {
-                isPassingOver = false
+            defer { course = .decoded }
+            switch course {
+            case .decoded: return .transaction
+            case .passedOver:
                 buffer.transactions.removeLast()
                 return .other
+            case .spooled:
+                try streamed.stop()
+                spooled = streamed.commit(buffer.transactions.removeLast())
+                return .spooled
             }
-            guard spooling != nil else { return .transaction }
-            spooling = nil
-            try streamed.stop()
-            spooled = streamed.commit(buffer.transactions.removeLast())
-            return .spooled
         case .relation(let index): return .relation(index)
         case .message: return .message
         case .begin:
             guard let transaction = decoder.transaction else { return .other }
-            isPassingOver = transaction.commitLSN < knownBefore
             let least = start.rawValue + UInt64(Self.serverMemoryKilobytes << 10)
-            if !isPassingOver, transaction.commitLSN.rawValue > least {
+            if transaction.commitLSN < knownBefore {
+                course = .passedOver
+            } else if transaction.commitLSN.rawValue > least {
                 try streamed.start(transaction.xid)
-                spooling = transaction.xid
+                course = .spooled(xid: transaction.xid)
             }
             return .other
         case .other: return .other
