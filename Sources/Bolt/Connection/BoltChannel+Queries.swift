@@ -26,10 +26,21 @@ extension BoltChannel {
     /// - Throws: Of kind server when the server refuses the query or fails at it.
     @discardableResult
     public func query(_ cypher: String, _ parameters: [String: BoltValue] = [:]) throws(BoltError) -> BoltResult {
+        try all { run(cypher, parameters) }
+    }
+
+    /// The same with one parameter, `$rows`, a list of values that are PackStream already.
+    public func query(
+        _ cypher: String, rows: borrowing PackStreamBuffer, count: Int
+    ) throws(BoltError) -> BoltResult {
+        try all { run(cypher, rows: rows, count: count) }
+    }
+
+    private func all(ofQuery send: () -> Void) throws(BoltError) -> BoltResult {
         var rows: [[BoltValue]] = []
         let (fields, summary): ([String], [String: BoltValue])
         do throws(BoltStreamError<PackStreamError>) {
-            (fields, summary) = try stream(cypher, parameters, fetchSize: -1) {
+            (fields, summary) = try stream(fetchSize: -1, send) {
                 (reader: inout PackStreamReader) throws(PackStreamError) in
                 rows.append(try reader.readList())
             }
@@ -59,17 +70,18 @@ extension BoltChannel {
         _ body: (inout PackStreamReader) throws(Failure) -> Void
     ) throws(BoltStreamError<Failure>) -> [String: BoltValue] {
         precondition(fetchSize > 0, "a fetch has at least one record")
-        return try stream(cypher, parameters, fetchSize: Int64(fetchSize), body).summary
+        return try stream(fetchSize: Int64(fetchSize), { run(cypher, parameters) }, body).summary
     }
 
+    /// - Parameter send: Sends RUN.
     private func stream<Failure: Error>(
-        _ cypher: String, _ parameters: [String: BoltValue], fetchSize: Int64,
+        fetchSize: Int64, _ send: () -> Void,
         _ body: (inout PackStreamReader) throws(Failure) -> Void
     ) throws(BoltStreamError<Failure>) -> (fields: [String], summary: [String: BoltValue]) {
         precondition(pendingResponses == 0, "answers to earlier requests are pending")
         let end: StreamEnd<Failure>
         do throws(BoltError) {
-            end = try streamToEnd(cypher, parameters, fetchSize: fetchSize, body)
+            end = try streamToEnd(fetchSize: fetchSize, send, body)
         } catch { throw .query(error) }
         switch end {
         case .finished(let fields, let summary): return (fields, summary)
@@ -83,11 +95,11 @@ extension BoltChannel {
     }
 
     private func streamToEnd<Failure: Error>(
-        _ cypher: String, _ parameters: [String: BoltValue], fetchSize: Int64,
+        fetchSize: Int64, _ send: () -> Void,
         _ body: (inout PackStreamReader) throws(Failure) -> Void
     ) throws(BoltError) -> StreamEnd<Failure> {
         if isFailed { try recover() }
-        run(cypher, parameters)
+        send()
         pull(fetchSize)
         try flush()
         let fields = try success(try receive())["fields"]?.listValue ?? []

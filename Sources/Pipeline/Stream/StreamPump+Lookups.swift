@@ -56,7 +56,8 @@ extension StreamPump {
         lookups.lastHolders = try asking { channel throws(BoltError) in
             var count = 0
             for (_, query) in queries where count < limit {
-                count += Int(try channel.query(query).first?.first?.integerValue ?? 0)
+                let counted = try channel.query(query.text, rows: query.rows, count: query.rowCount)
+                count += Int(counted.rows.first?.first?.integerValue ?? 0)
             }
             return count
         }
@@ -110,28 +111,5 @@ extension StreamPump {
         try GraphConnection.use(graph, abandon: abandon) { channel throws(PipelineError) in
             do throws(BoltError) { return try body(channel) } catch { throw PipelineError(error) }
         }
-    }
-}
-
-extension BoltChannel {
-    /// Runs a query that takes rows, in a transaction of its own, and gives its records.
-    fileprivate func query(_ statement: EncodedStatement) throws(BoltError) -> [[BoltValue]] {
-        run(statement.text, rows: statement.rows, count: statement.rowCount)
-        pull()
-        try flush()
-        var records: [[BoltValue]] = []
-        for _ in 0..<2 {
-            var isAnswered = false
-            while !isAnswered {
-                switch try receive() {
-                case .record(let values): records.append(values)
-                case .success: isAnswered = true
-                case .failure(let failure): throw BoltError(failure, server: configuration.address)
-                // Nothing was sent behind a failure.
-                case .ignored: return []
-                }
-            }
-        }
-        return records
     }
 }
