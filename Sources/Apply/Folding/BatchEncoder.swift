@@ -525,13 +525,7 @@ public final class BatchEncoder {
         _ columns: [ColumnProgram], _ row: UInt32, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) -> UInt64 {
         var hash = entities.seed
-        for column in columns {
-            let field = fields[Int(row) + column.column]
-            let start = Int(field.offset)
-            let isThere = field.kind == .text || field.kind == .binary
-            hash = EntityTable.hash(
-                bytes.extracting(start..<start + (isThere ? Int(field.length) : 0)), seed: hash &+ (isThere ? 1 : 0))
-        }
+        for column in columns { hash = EntityTable.hash(fields[Int(row) + column.column], bytes, seed: hash) }
         return hash
     }
 

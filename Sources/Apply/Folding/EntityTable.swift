@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 internal import Bolt
+internal import Mapping
 
 /// A key of a table, and what the changes of a segment leave at it.
 ///
@@ -115,6 +116,14 @@ struct EntityTable: ~Copyable {
             return false
         }
         return true
+    }
+
+    /// Of a value of a tuple; none where there is no value.
+    static func hash(_ field: Field, _ bytes: RawSpan, seed: UInt64) -> UInt64 {
+        let start = Int(field.offset)
+        let isThere = field.kind == .text || field.kind == .binary
+        return hash(
+            bytes.extracting(start..<start + (isThere ? Int(field.length) : 0)), seed: seed &+ (isThere ? 1 : 0))
     }
 
     /// Multiply and shift, eight bytes at a time. The seed has the table in it: equal keys of two tables are two entities.

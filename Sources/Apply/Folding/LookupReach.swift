@@ -162,13 +162,7 @@ public final class LookupReach {
         var value = UInt64.random(in: .min ... .max)
         if leftOut == 0, use.columns != nil {
             value = seed
-            for field in fields {
-                let isThere = field.kind == .text || field.kind == .binary
-                let start = Int(field.offset)
-                let end = start + (isThere ? Int(field.length) : 0)
-                value = unsafe EntityTable.hash(
-                    arena.span.bytes.extracting(start..<end), seed: value &+ (isThere ? 1 : 0))
-            }
+            for field in fields { value = unsafe EntityTable.hash(field, arena.span.bytes, seed: value) }
         }
         let row = unsafe EntityTable.hash(key.span.bytes, seed: seed)
         return memory.note(row: row, reference: use.lookup, value: value)
