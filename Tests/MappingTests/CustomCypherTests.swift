@@ -59,9 +59,10 @@ struct `Cypher in a mapping file` {
         #expect(
             node.customStatement(.delete, of: own, skipsGone: true).contains(
                 "WHERE n.`_lockstepGone` IS NULL WITH {"))
+        let sweep = try #require(node.customSweepStatement)
         #expect(
-            node.wipeStatement.hasPrefix("MATCH (n:`Note`) WITH n LIMIT 1000 WITH n, {")
-                && node.wipeStatement.hasSuffix("\n\(own.delete)\n} DETACH DELETE n RETURN count(*) AS deleted"))
+            sweep.hasPrefix("MATCH (n:`Note`) WITH n LIMIT 1000 WITH n, {")
+                && sweep.hasSuffix("\n\(own.delete)\n} DETACH DELETE n RETURN count(*) AS deleted"))
     }
 
     @Test(arguments: [
@@ -126,7 +127,7 @@ struct `Cypher in a mapping file` {
         let file = try parsed(text)
         let memory = SchemaEvolution(file, memory: [], catalog: Self.catalog).memory
         let evolution = SchemaEvolution(file, memory: memory, catalog: Catalog.of([]))
-        let sweep = try plan(Self.cypher).mapping.nodes[0].wipeStatement
+        let sweep = try #require(try plan(Self.cypher).mapping.nodes[0].customSweepStatement)
         #expect(evolution.changes.map(\.sweeps) == [[sweep]] && evolution.changes[0].runsCustom)
     }
 }

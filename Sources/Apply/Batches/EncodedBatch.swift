@@ -54,6 +54,12 @@ public struct Sweep: Sendable {
         self.table = table
         self.custom = custom
     }
+
+    /// Empties a table of nodes: by its own `delete` where it has Cypher of its own, else by `usual`.
+    public init(_ node: NodeMapping, _ usual: String) {
+        let own = node.customSweepStatement
+        self.init(text: own ?? usual, table: node.table, custom: own == nil ? nil : .delete)
+    }
 }
 
 /// What goes to the graph in one transaction: the statements of some PostgreSQL transactions, whole and in order, or of a

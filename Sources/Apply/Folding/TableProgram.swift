@@ -146,7 +146,7 @@ public final class TableProgram {
             let properties = writesRows ? try columns(values, in: relation) : []
             var references: [[ColumnProgram]] = []
             if part == .all || part == .relationships {
-                for end in node.references.map(\.target) + node.lookups.map(\.target) {
+                for end in node.ends {
                     references.append(try columns(end.key, in: relation))
                 }
             }

@@ -53,13 +53,13 @@ extension MappingFileReader {
         let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
         let references = fields.take("relationships").map { self.references($0) } ?? []
         let lookups = fields.take("lookups").map { self.lookups($0) } ?? []
-        let custom = fields.take("cypher").map { self.custom($0) }
+        let custom = fields.take("cypher").flatMap { self.custom($0) }
         guard let found, let key, let keyNode else { return nil }
         return .node(
             NodeEntry(
                 labels: found.always, columnLabels: found.byColumn, key: key,
                 keyPosition: Located(true, at: keyNode.position), properties: properties,
-                references: references, lookups: lookups, custom: custom ?? nil))
+                references: references, lookups: lookups, custom: custom))
     }
 
     /// A node for each distinct row, in place of a key.

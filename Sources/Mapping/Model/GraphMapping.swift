@@ -59,6 +59,8 @@ public struct NodeMapping: Sendable {
     public var properties: [PropertyMapping]
     public var references: [ReferenceMapping]
     public var lookups: [LookupMapping] = []
+    /// What its rows name elsewhere: the ends of ``references``, then those of ``lookups``.
+    public var ends: [RelationshipEnd] { references.map(\.target) + lookups.map(\.target) }
     /// Two rows can have the same key until their transaction ends.
     public var isKeyDeferrable: Bool
     /// Set where no key tells rows apart: then ``key`` is the digest, and one of ``properties`` the count.

@@ -44,6 +44,20 @@ public struct LookupMapping: Sendable {
             (part.column, key.first { $0.property == part.property }?.column ?? part.property)
         }
     }
+
+    /// SQL for something of the row that the table `t` names, there called `l`; NULL where there is none.
+    ///
+    /// - Parameters:
+    ///   - source: What stands behind FROM.
+    ///   - condition: Which rows there count; nil for all. It has bare names: it is evaluated where no other table is.
+    ///   - pairs: As of ``pairs(in:)``.
+    public static func sql(
+        _ selected: String, from source: String, where condition: String?, by pairs: [(here: String, there: String)]
+    ) -> String {
+        let counting = condition.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
+        let same = pairs.map { "l.\(QualifiedName.quoted($0.there)) = t.\(QualifiedName.quoted($0.here))" }
+        return "(SELECT \(selected) FROM \(counting) AS l WHERE \(same.joined(separator: " AND ")))"
+    }
 }
 
 extension GraphMapping {

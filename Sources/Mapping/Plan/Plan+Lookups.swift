@@ -34,27 +34,20 @@ extension Plan {
 
     /// Entries of the contract: each a query for the row that the table `t` names.
     func entries(_ lookup: LookupMapping) -> [JSONText] {
-        lookup.properties.flatMap { property in
+        let source = catalog.table(lookup.table)?.ownRowsSQL ?? lookup.table.sql
+        let condition = mapping.conditions[lookup.table]?.sql
+        let pairs = lookup.pairs(in: mapping)
+        return lookup.properties.flatMap { property in
             property.source.printedValues(of: property.source.column, in: "l").map { value in
                 let own = "l.\(QualifiedName.quoted(property.source.column))"
-                let expression = "(SELECT \(value.expression ?? own) FROM \(rows(lookup)) AS l WHERE \(pairs(lookup)))"
+                let expression = LookupMapping.sql(
+                    value.expression ?? own, from: source, where: condition, by: pairs)
                 return .object([
                     ("property", .string(property.property)), ("as", .string(value.type)),
                     ("expression", .string(expression)),
                 ])
             }
         }
-    }
-
-    private func rows(_ lookup: LookupMapping) -> String {
-        let source = catalog.table(lookup.table)?.ownRowsSQL ?? lookup.table.sql
-        // The condition has bare names: it is evaluated where no other table is.
-        return mapping.conditions[lookup.table]?.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
-    }
-
-    private func pairs(_ lookup: LookupMapping) -> String {
-        lookup.pairs(in: mapping).map { "l.\(QualifiedName.quoted($0.there)) = t.\(QualifiedName.quoted($0.here))" }
-            .joined(separator: " AND ")
     }
 
     /// As it goes into the fingerprint: columns by their numbers, in `number`.

@@ -114,7 +114,7 @@ extension Plan {
                 } + [
                     planned("truncate: cypher.delete", node.customTruncateStatement(custom)),
                     planned("in parts: cypher.upsert", node.customStatement(.upsert, of: custom, skipsGone: true)),
-                    planned("in parts: truncate: cypher.delete", node.wipeStatement),
+                    planned("in parts: truncate: cypher.delete", custom.sweepStatement(node.label, node.rowProperties)),
                 ]
             } ?? []
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }

@@ -41,9 +41,7 @@ extension NodeMapping {
         "MATCH (n:\(Cypher.quoted(label)))" + custom.call(.delete, rowProperties)
     }
 
-    /// Deletes some nodes of the label, each as its table demands, and returns how many. Takes no rows.
-    public var wipeStatement: String { customSweepStatement ?? Cypher.nodeSweep(label) }
-
-    /// The same of a table with Cypher of its own; nil for others.
+    /// Deletes some nodes of the label, each by its table's own `delete`, and returns how many; nil where there is none. Takes no
+    /// rows.
     public var customSweepStatement: String? { custom?.sweepStatement(label, rowProperties) }
 }

@@ -77,8 +77,7 @@ struct GraphSetup {
         let custom = mapping.nodes.filter { $0.custom != nil }
         let others = mapping.nodes.filter { $0.custom == nil }
         let sweeps =
-            custom.map { Sweep(text: $0.wipeStatement, table: $0.table, custom: .delete) }
-            + others.map { Sweep(text: $0.wipeStatement, table: $0.table) }
+            (custom + others).map { Sweep($0, Cypher.nodeSweep($0.label)) }
             + mapping.joins.filter(\.waits).map { Sweep(text: Cypher.nodeSweep($0.waitingLabel), table: $0.table) }
         for sweep in sweeps {
             try apply { () throws(ApplyError) in try writer.sweep(sweep, expecting: checkpoint) }

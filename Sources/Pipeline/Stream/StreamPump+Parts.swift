@@ -220,7 +220,7 @@ extension GraphMapping {
     /// then, little by little.
     fileprivate func sweeps(of tables: Set<QualifiedName>) -> [Sweep] {
         // What is made for their rows may lead to anything: it goes first.
-        let own = nodes.filter { $0.isOwn && tables.contains($0.table) }.flatMap(\.sweeps)
+        let own = nodes.filter { $0.isOwn && tables.contains($0.table) }.map(\.sweep)
         var sweeps =
             own
             + joins.filter { tables.contains($0.table) }.flatMap { join in
@@ -239,7 +239,7 @@ extension GraphMapping {
                 Sweep(text: holder.forgetSweepStatement(lookup), table: holder.table)
             }
             sweeps += awaitedEnds(of: node).map { Sweep(text: $0.join.dismissSweepStatement(), table: node.table) }
-            sweeps += node.sweeps
+            sweeps.append(node.sweep)
         }
         return sweeps
     }
@@ -247,10 +247,5 @@ extension GraphMapping {
 
 extension NodeMapping {
     /// What empties its table.
-    fileprivate var sweeps: [Sweep] {
-        [
-            customSweepStatement.map { Sweep(text: $0, table: table, custom: .delete) }
-                ?? Sweep(text: sweepStatement(), table: table)
-        ]
-    }
+    fileprivate var sweep: Sweep { Sweep(self, sweepStatement()) }
 }

@@ -103,7 +103,7 @@ extension StreamPump {
         let relationships = settling.relationships.holds(position)
         guard let node else { return relationships ? [nil] : [] }
         return (settling.nodes.holds(position) ? [nil] : [])
-            + (relationships ? [(node.references.map(\.target) + node.lookups.map(\.target)).flatMap(\.key)] : [])
+            + (relationships ? [node.ends.flatMap(\.key)] : [])
     }
 
     /// Columns of a tuple that have to be there.

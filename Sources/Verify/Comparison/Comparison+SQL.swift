@@ -56,11 +56,11 @@ extension Comparison {
         guard distinct == nil else { return "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))" }
         func version(of row: String) -> String { "\(row).tableoid, ' ', \(row).ctid, ' ', \(row).xmin" }
         let others = lookedUp.map { value in
-            var value = value
             // In a row that does not count any more nothing else matters.
-            value.rows = RowCondition()
-            return ", ' ', "
-                + value.sql("pg_catalog.concat(\(version(of: "l")))", from: Self.rows(of: value.table, partitioned))
+            ", ' ', "
+                + LookupMapping.sql(
+                    "pg_catalog.concat(\(version(of: "l")))", from: Self.rows(of: value.table, partitioned), where: nil,
+                    by: value.pairs)
         }
         return "pg_catalog.concat(\(version(of: "t"))\(others.joined()))"
     }

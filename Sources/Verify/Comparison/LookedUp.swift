@@ -6,8 +6,8 @@ internal import PostgreSQL
 /// A property that is a value of another table's row, which the row's columns name.
 struct LookedUp {
     var table: QualifiedName
-    /// Column here, column there.
-    var columns: [(String, String)]
+    /// By what it is named; see ``LookupMapping/pairs(in:)``.
+    var pairs: [(here: String, there: String)]
     /// Which rows there count.
     var rows: RowCondition
     /// The column there, and the property here.
@@ -20,7 +20,7 @@ struct LookedUp {
                 var source = property.source.inUTC
                 source.property = property.property
                 return LookedUp(
-                    table: lookup.table, columns: lookup.pairs(in: mapping).map { ($0.here, $0.there) },
+                    table: lookup.table, pairs: lookup.pairs(in: mapping),
                     rows: mapping.node(of: lookup.table)?.rows ?? RowCondition(), source: source)
             }
         }
@@ -30,9 +30,6 @@ struct LookedUp {
     ///
     /// - Parameter source: What stands behind FROM.
     func sql(_ selected: String, from source: String) -> String {
-        let pairs = columns.map { "l.\(QualifiedName.quoted($1)) = t.\(QualifiedName.quoted($0))" }
-        // The condition has bare names: it is evaluated where no other table is.
-        let counting = rows.sql.map { "(SELECT * FROM \(source) WHERE \($0))" } ?? source
-        return "(SELECT \(selected) FROM \(counting) AS l WHERE \(pairs.joined(separator: " AND ")))"
+        LookupMapping.sql(selected, from: source, where: rows.sql, by: pairs)
     }
 }

@@ -33,7 +33,7 @@ extension GraphFindings {
 
 extension GraphMapping {
     fileprivate var ends: [RelationshipEnd] {
-        nodes.flatMap { $0.references.map(\.target) + $0.lookups.map(\.target) } + joins.flatMap { [$0.from, $0.to] }
+        nodes.flatMap(\.ends) + joins.flatMap { [$0.from, $0.to] }
     }
 }
 
