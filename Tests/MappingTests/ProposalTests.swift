@@ -243,12 +243,15 @@ struct ProposalTests {
             ])
     }
 
-    @Test func `a foreign key that was never checked is followed without trust in it`() throws {
+    @Test(arguments: [Catalog.ForeignKey.Coverage.newRows, .somePartitions])
+    func `a foreign key that does not hold for all rows is followed without trust in it`(
+        _ coverage: Catalog.ForeignKey.Coverage
+    ) throws {
         let catalog = Catalog.of(
             .of("public.u", "id int4", key: ["id"]),
             .of(
                 "public.t", "id int4, u int4", key: ["id"],
-                references: [.of(["u"], "public.u", ["id"], isValidated: false)]))
+                references: [.of(["u"], "public.u", ["id"], coverage: coverage)]))
         let table = try node("public.t", in: catalog)
         #expect(table.references.map(\.isEnforced) == [false])
         #expect(table.properties.isEmpty)

@@ -204,7 +204,7 @@ struct ResolutionTests {
             .of("public.a", "id int4", key: ["id"]),
             .of(
                 "public.b", "id int4, a int4", key: ["id"],
-                references: [.of(["a"], "public.a", ["id"], isValidated: false)]))
+                references: [.of(["a"], "public.a", ["id"], coverage: .newRows)]))
         #expect(
             errors(
                 """
@@ -215,12 +215,29 @@ struct ResolutionTests {
                 ])
     }
 
+    @Test func `a foreign key that some partitions have`() throws {
+        let catalog = Catalog.of(
+            .of("public.a", "id int4", key: ["id"]),
+            .of(
+                "public.b", "id int4, a int4", key: ["id"],
+                references: [.of(["a"], "public.a", ["id"], coverage: .somePartitions)]))
+        let tables = """
+              public.a: {label: A, key: {id: id}}
+              public.b: {label: B, key: {id: id}, relationships: [{type: A, columns: [a], references: public.a}]}
+            """
+        let fault = try #require(try parsed(head + tables).examine(against: catalog).faults.first { $0.remedy != nil })
+        #expect(fault.message == "fk_a is on some partitions only: rows may refer to rows that are not there")
+        #expect(
+            fault.remedy?.hasPrefix("ALTER TABLE public.b ADD FOREIGN KEY (\"a\") REFERENCES public.a (\"id\"); Or")
+                == true)
+    }
+
     @Test func `a relationship that no constraint guards keeps its columns at the holder`() throws {
         let catalog = Catalog.of(
             .of("public.a", "id int4, part text", key: ["id", "part"]),
             .of(
                 "public.b", "id int4, a int8, part text, x int4", key: ["id"],
-                references: [.of(["x"], "public.b", ["id"], isValidated: false)]))
+                references: [.of(["x"], "public.b", ["id"], coverage: .newRows)]))
         let text = """
               public.a: {label: A, key: {id: id, part: part}}
               public.b:

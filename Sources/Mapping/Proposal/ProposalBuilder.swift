@@ -84,7 +84,7 @@ struct ProposalBuilder {
         guard let primaryKey = table.primaryKey, key(of: table) == primaryKey else { return nil }
         let all = Set(primaryKey)
         let parts = table.foreignKeys.filter { foreignKey in
-            Set(foreignKey.columns).isStrictSubset(of: all) && foreignKey.isValidated
+            Set(foreignKey.columns).isStrictSubset(of: all) && foreignKey.coverage == .allRows
                 && isNode(foreignKey.referencedTable)
                 && catalog.table(foreignKey.referencedTable).map {
                     Set(foreignKey.referencedColumns) == Set(nodeKey($0)) && mismatch(foreignKey, table, $0) == nil
@@ -270,14 +270,14 @@ extension ProposalBuilder {
             let end = EndEntry(
                 columns: orderedColumns(foreignKey).map { Located($0) },
                 references: Located(foreignKey.referencedTable),
-                isEnforced: foreignKey.isValidated)
+                isEnforced: foreignKey.coverage == .allRows)
             result.append(
                 (ReferenceEntry(type: Located(type), end: end), foreignKey))
             let byKey = Set(foreignKey.referencedColumns) == Set(nodeKey(target))
             proposed.referenceReasons.append(
                 "foreign key \(foreignKey.constraintName); "
                     + (type == types[0] ? why : "named so because \(types[0]) is taken")
-                    + (foreignKey.isValidated ? "" : "; it is NOT VALID, so rows may refer to nothing")
+                    + (foreignKey.gap.map { "; it is \($0), so rows may refer to nothing" } ?? "")
                     + (byKey
                         ? "" : "; refers to the unique key (\(foreignKey.referencedColumns.joined(separator: ", ")))"))
         }

@@ -142,18 +142,26 @@ extension Catalog {
         public var referencedTable: QualifiedName
         /// In the order of `columns`.
         public var referencedColumns: [String]
-        /// False for NOT VALID: rows that were there before it may refer to nothing.
-        public var isValidated: Bool
+        public var coverage: Coverage
 
         public init(
             constraintName: String, columns: [String], referencedTable: QualifiedName, referencedColumns: [String],
-            isValidated: Bool = true
+            coverage: Coverage = .allRows
         ) {
             self.constraintName = constraintName
             self.columns = columns
             self.referencedTable = referencedTable
             self.referencedColumns = referencedColumns
-            self.isValidated = isValidated
+            self.coverage = coverage
+        }
+
+        /// The rows that are known to refer to something, or to nothing.
+        public enum Coverage: Sendable {
+            case allRows
+            /// NOT VALID: rows that were there before it may refer to what is not there.
+            case newRows
+            /// The constraint is one of partitions; rows of others may refer to what is not there.
+            case somePartitions
         }
     }
 

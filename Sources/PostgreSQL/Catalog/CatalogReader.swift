@@ -121,22 +121,24 @@ extension CatalogReader {
             ORDER BY t.oid, c.relname, i.indexrelid, k.place
             """
 
-    /// One row for each column of a foreign key. Constraints that partitioning derived from another are left out
-    /// (`conparentid`); a reference to a partition is one to its root, as the stream names it.
+    /// One row for each column of a foreign key, those first that hold for all rows. Constraints that partitioning derived from
+    /// another are left out (`conparentid`); those of a partition alone are its root's, and a reference to a partition is one to
+    /// its root, as the stream names them.
     private static func foreignKeysSQL(_ serverVersion: Int) -> String {
         captured + """
-            SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, a.attname, n.nspname AS their_schema,
-                c.relname AS their_table, b.attname AS their_column
+            SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, f.conrelid <> t.oid AS partial, a.attname,
+                n.nspname AS their_schema, c.relname AS their_table, b.attname AS their_column
             FROM captured t
-            JOIN pg_catalog.pg_constraint f ON f.conrelid = t.oid AND f.contype = 'f' AND f.conparentid = 0
+            JOIN pg_catalog.pg_constraint f ON f.contype = 'f' AND f.conparentid = 0
+                AND coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid) = t.oid
             JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey))
                 WITH ORDINALITY AS k (ours, theirs, place)
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.ours
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.ours
             JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
             \(serverVersion >= 180_000 ? "WHERE f.conenforced" : "")
-            ORDER BY t.oid, f.conname, f.oid, k.place
+            ORDER BY t.oid, partial, NOT f.convalidated, f.conname, f.oid, k.place
             """
     }
 
@@ -291,12 +293,21 @@ extension CatalogReader {
                     schema: try text(first, "their_schema"), name: try text(first, "their_table"))
                 var key = Catalog.ForeignKey(
                     constraintName: try text(first, "conname"), columns: [], referencedTable: target,
-                    referencedColumns: [], isValidated: first["convalidated"] == "t")
+                    referencedColumns: [],
+                    coverage: first["partial"] == "t"
+                        ? .somePartitions : first["convalidated"] == "t" ? .allRows : .newRows)
                 for row in run {
                     key.columns.append(try text(row, "attname"))
                     key.referencedColumns.append(try text(row, "their_column"))
                 }
-                tables[place].foreignKeys.append(key)
+                // Partitions often have the same one each, and those that partitioning did not derive may be the root's again.
+                let isKnown =
+                    key.coverage == .somePartitions
+                    && tables[place].foreignKeys.contains {
+                        $0.columns == key.columns && $0.referencedTable == target
+                            && $0.referencedColumns == key.referencedColumns
+                    }
+                if !isKnown { tables[place].foreignKeys.append(key) }
             }
         }
 

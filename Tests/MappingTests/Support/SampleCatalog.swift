@@ -87,12 +87,13 @@ extension Catalog.Column {
 extension Catalog.ForeignKey {
     /// `columns` to `table (referenced)`; the constraint is called `fk_` and the columns.
     static func of(
-        _ columns: [String], _ table: String, _ referenced: [String], name: String? = nil, isValidated: Bool = true
+        _ columns: [String], _ table: String, _ referenced: [String], name: String? = nil,
+        coverage: Coverage = .allRows
     ) -> Catalog.ForeignKey {
         guard case .name(let target) = TableNameText(table) else { preconditionFailure("\(table) is no table's name") }
         return Catalog.ForeignKey(
             constraintName: name ?? "fk_" + columns.joined(separator: "_"), columns: columns, referencedTable: target,
-            referencedColumns: referenced, isValidated: isValidated)
+            referencedColumns: referenced, coverage: coverage)
     }
 }
 

@@ -260,11 +260,11 @@ extension MappingResolver {
             let pairs = zip(names, key).map { (column: $0, referenced: $1) }
             return end("(\(names.joined(separator: ", ")))", pairs, from: table, to: target, other, at: position)
         }
-        guard foreignKey.isValidated || !isEnforced else {
+        if isEnforced, let gap = foreignKey.gap {
             note(
                 .reference, position,
-                "\(foreignKey.constraintName) is NOT VALID: rows may refer to rows that are not there",
-                foreignKey.validation(of: table) + Self.orUnenforced)
+                "\(foreignKey.constraintName) is \(gap): rows may refer to rows that are not there",
+                foreignKey.completion(of: table) + Self.orUnenforced)
             return nil
         }
         guard !isJoin || Set(foreignKey.referencedColumns) == Set(key) else {
@@ -375,9 +375,23 @@ extension MappingResolver {
 }
 
 extension Catalog.ForeignKey {
-    /// The SQL that checks the rows that were there before the constraint.
-    func validation(of table: Catalog.Table) -> String {
-        "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(QualifiedName.quoted(constraintName));"
+    /// What keeps it from being believed of every row.
+    var gap: String? {
+        switch coverage {
+        case .allRows: nil
+        case .newRows: "NOT VALID"
+        case .somePartitions: "on some partitions only"
+        }
+    }
+
+    /// The SQL that has the constraint hold for all rows.
+    func completion(of table: Catalog.Table) -> String {
+        guard coverage == .somePartitions else {
+            return "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(QualifiedName.quoted(constraintName));"
+        }
+        func list(_ columns: [String]) -> String { columns.map(QualifiedName.quoted).joined(separator: ", ") }
+        return "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(list(columns))) "
+            + "REFERENCES \(referencedTable) (\(list(referencedColumns)));"
     }
 
     /// Each column with the one it refers to; in the order of `key` where the foreign key refers to just that.
