@@ -259,6 +259,25 @@ struct ProposalTests {
         #expect(reference.kept == ["_lockstep_u"])
     }
 
+    @Test func `a foreign key about periods makes no relationship, and no table of relationships`() throws {
+        let catalog = Catalog.of(
+            .of("public.store", "id int4", key: ["id"]),
+            .of("public.price", "film int4, at text", key: ["film", "at"]),
+            .of(
+                "public.discount", "store int4, film int4, at text", key: ["store", "film", "at"],
+                references: [
+                    .of(["store"], "public.store", ["id"]),
+                    .of(["film", "at"], "public.price", ["film", "at"], coverage: .periods),
+                ]))
+        let table = try node("public.discount", in: catalog)
+        #expect(table.references.map(\.type.value) == ["STORE"])
+        #expect(
+            Proposal(for: catalog).leftOut.map(\.message) == [
+                "foreign key fk_film_at (film, at) to public.price: it is about periods that cover others: it names no "
+                    + "row by equal values"
+            ])
+    }
+
     // MARK: Joins
 
     @Test func `a join table of a tenant shares the tenant's column between its ends`() throws {

@@ -232,6 +232,26 @@ struct ResolutionTests {
                 == true)
     }
 
+    @Test(arguments: ["", ", enforced: false"])
+    func `a foreign key about periods names no row`(_ enforced: String) {
+        let catalog = Catalog.of(
+            .of("public.a", "id int4, at text", key: ["id", "at"]),
+            .of(
+                "public.b", "id int4, a int4, at text!", key: ["id", "at"],
+                references: [.of(["a", "at"], "public.a", ["id", "at"], coverage: .periods)]))
+        #expect(
+            errors(
+                """
+                  public.a: {label: A, key: {id: id, at: at}}
+                  public.b:
+                    label: B
+                    key: {id: id, at: at}
+                    relationships: [{type: A, columns: [a, at], references: public.a\(enforced)}]
+                """, against: catalog) == [
+                    "m.yaml:10:41: error: fk_a_at is about periods that cover others: it names no row by equal values"
+                ])
+    }
+
     @Test func `a relationship that no constraint guards keeps its columns at the holder`() throws {
         let catalog = Catalog.of(
             .of("public.a", "id int4, part text", key: ["id", "part"]),

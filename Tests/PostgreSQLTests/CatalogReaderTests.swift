@@ -183,6 +183,27 @@ struct CatalogReaderTests {
             ])
     }
 
+    @Test func `foreign keys about periods are told from those that name a row`() async throws {
+        let database = "catalog_periods"
+        try await PostgresServer.current.createDatabase(database)
+        let connection = try PostgresConnection(PostgresConfiguration(PostgresServer.current.url(database: database)))
+        defer { connection.close() }
+        guard connection.serverVersion >= 180_000 else { try Test.cancel("PERIOD came with PostgreSQL 18") }
+        try connection.execute(
+            """
+            CREATE TABLE price (
+                id int UNIQUE, film int4range, at daterange, PRIMARY KEY (film, at WITHOUT OVERLAPS));
+            CREATE TABLE discount (
+                film int4range, at daterange, CONSTRAINT covered FOREIGN KEY (film, PERIOD at) REFERENCES price,
+                price int CONSTRAINT named REFERENCES price (id));
+            """)
+        let catalog = try CatalogReader.read(connection)
+        #expect(try table("price", in: catalog).primaryKey == ["film", "at"])
+        let keys = try table("discount", in: catalog).foreignKeys
+        #expect(keys.map(\.constraintName) == ["covered", "named"])
+        #expect(keys.map(\.coverage) == [.periods, .allRows])
+    }
+
     private func checkTypes(_ catalog: Catalog) throws {
         let kinds = try table("kinds", in: catalog)
         func kind(_ column: String) throws -> Catalog.DataType {

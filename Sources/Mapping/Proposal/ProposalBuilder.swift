@@ -247,6 +247,10 @@ extension ProposalBuilder {
                     Proposal.LeftOut(
                         table: table.name, message: "\(foreignKey.text(of: table)): \(reason)", remedy: remedy))
             }
+            if foreignKey.coverage == .periods {
+                leaveOut("it is \(Catalog.ForeignKey.aboutPeriods)", nil)
+                continue
+            }
             let other = foreignKey.referencedTable
             guard isNode(other), let target = catalog.table(other), let targetLabel = self.label(of: other) else {
                 leaveOut(

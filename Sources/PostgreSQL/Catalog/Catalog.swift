@@ -162,6 +162,8 @@ extension Catalog {
             case newRows
             /// The constraint is one of partitions; rows of others may refer to what is not there.
             case somePartitions
+            /// PERIOD: it names rows whose periods cover its own, and none by equal values.
+            case periods
         }
     }
 

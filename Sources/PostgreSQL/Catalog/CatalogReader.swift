@@ -126,7 +126,8 @@ extension CatalogReader {
     /// its root, as the stream names them.
     private static func foreignKeysSQL(_ serverVersion: Int) -> String {
         captured + """
-            SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, f.conrelid <> t.oid AS partial, a.attname,
+            SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, f.conrelid <> t.oid AS partial,
+                \(serverVersion >= 180_000 ? "f.conperiod" : "false") AS periods, a.attname,
                 n.nspname AS their_schema, c.relname AS their_table, b.attname AS their_column
             FROM captured t
             JOIN pg_catalog.pg_constraint f ON f.contype = 'f' AND f.conparentid = 0
@@ -294,8 +295,7 @@ extension CatalogReader {
                 var key = Catalog.ForeignKey(
                     constraintName: try text(first, "conname"), columns: [], referencedTable: target,
                     referencedColumns: [],
-                    coverage: first["partial"] == "t"
-                        ? .somePartitions : first["convalidated"] == "t" ? .allRows : .newRows)
+                    coverage: coverage(first))
                 for row in run {
                     key.columns.append(try text(row, "attname"))
                     key.referencedColumns.append(try text(row, "their_column"))
@@ -309,6 +309,12 @@ extension CatalogReader {
                     }
                 if !isKnown { tables[place].foreignKeys.append(key) }
             }
+        }
+
+        private func coverage(_ row: PostgresRow) -> Catalog.ForeignKey.Coverage {
+            if row["periods"] == "t" { return .periods }
+            if row["partial"] == "t" { return .somePartitions }
+            return row["convalidated"] == "t" ? .allRows : .newRows
         }
 
         func types(_ rows: [PostgresRow]) throws(PostgresError) -> [OID: Catalog.DataType] {

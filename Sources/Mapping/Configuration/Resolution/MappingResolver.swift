@@ -260,6 +260,12 @@ extension MappingResolver {
             let pairs = zip(names, key).map { (column: $0, referenced: $1) }
             return end("(\(names.joined(separator: ", ")))", pairs, from: table, to: target, other, at: position)
         }
+        guard foreignKey.coverage != .periods else {
+            note(
+                .reference, position, "\(foreignKey.constraintName) is \(Catalog.ForeignKey.aboutPeriods)",
+                "leave the relationship out, and map its columns as properties")
+            return nil
+        }
         if isEnforced, let gap = foreignKey.gap {
             note(
                 .reference, position,
@@ -378,11 +384,14 @@ extension Catalog.ForeignKey {
     /// What keeps it from being believed of every row.
     var gap: String? {
         switch coverage {
-        case .allRows: nil
+        case .allRows, .periods: nil
         case .newRows: "NOT VALID"
         case .somePartitions: "on some partitions only"
         }
     }
+
+    /// Said of a constraint with PERIOD.
+    static let aboutPeriods = "about periods that cover others: it names no row by equal values"
 
     /// The SQL that has the constraint hold for all rows.
     func completion(of table: Catalog.Table) -> String {
