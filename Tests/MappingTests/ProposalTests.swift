@@ -243,7 +243,7 @@ struct ProposalTests {
             ])
     }
 
-    @Test(arguments: [Catalog.ForeignKey.Coverage.newRows, .somePartitions])
+    @Test(arguments: [Catalog.ForeignKey.Coverage.newRows, .noRows, .somePartitions])
     func `a foreign key that does not hold for all rows is followed without trust in it`(
         _ coverage: Catalog.ForeignKey.Coverage
     ) throws {

@@ -183,25 +183,26 @@ struct CatalogReaderTests {
             ])
     }
 
-    @Test func `foreign keys about periods are told from those that name a row`() async throws {
+    @Test func `foreign keys about periods, and those that are not enforced, are told from others`() async throws {
         let database = "catalog_periods"
         try await PostgresServer.current.createDatabase(database)
         let connection = try PostgresConnection(PostgresConfiguration(PostgresServer.current.url(database: database)))
         defer { connection.close() }
-        guard connection.serverVersion >= 180_000 else { try Test.cancel("PERIOD came with PostgreSQL 18") }
+        guard connection.serverVersion >= 180_000 else { try Test.cancel("they came with PostgreSQL 18") }
         try connection.execute(
             """
             CREATE TABLE price (
                 id int UNIQUE, film int4range, at daterange, PRIMARY KEY (film, at WITHOUT OVERLAPS));
             CREATE TABLE discount (
                 film int4range, at daterange, CONSTRAINT covered FOREIGN KEY (film, PERIOD at) REFERENCES price,
-                price int CONSTRAINT named REFERENCES price (id));
+                price int CONSTRAINT named REFERENCES price (id),
+                other int CONSTRAINT told REFERENCES price (id) NOT ENFORCED);
             """)
         let catalog = try CatalogReader.read(connection)
         #expect(try table("price", in: catalog).primaryKey == ["film", "at"])
         let keys = try table("discount", in: catalog).foreignKeys
-        #expect(keys.map(\.constraintName) == ["covered", "named"])
-        #expect(keys.map(\.coverage) == [.periods, .allRows])
+        #expect(keys.map(\.constraintName) == ["covered", "named", "told"])
+        #expect(keys.map(\.coverage) == [.periods, .allRows, .noRows])
     }
 
     private func checkTypes(_ catalog: Catalog) throws {

@@ -160,6 +160,8 @@ extension Catalog {
             case allRows
             /// NOT VALID: rows that were there before it may refer to what is not there.
             case newRows
+            /// NOT ENFORCED, from PostgreSQL 18 on.
+            case noRows
             /// The constraint is one of partitions; rows of others may refer to what is not there.
             case somePartitions
             /// PERIOD: it names rows whose periods cover its own, and none by equal values.

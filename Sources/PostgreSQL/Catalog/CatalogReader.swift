@@ -127,8 +127,8 @@ extension CatalogReader {
     private static func foreignKeysSQL(_ serverVersion: Int) -> String {
         captured + """
             SELECT t.oid, f.oid AS constraint, f.conname, f.convalidated, f.conrelid <> t.oid AS partial,
-                \(serverVersion >= 180_000 ? "f.conperiod" : "false") AS periods, a.attname,
-                n.nspname AS their_schema, c.relname AS their_table, b.attname AS their_column
+                \(serverVersion >= 180_000 ? "f.conperiod AS periods, f.conenforced" : "false AS periods, true") AS enforced,
+                a.attname, n.nspname AS their_schema, c.relname AS their_table, b.attname AS their_column
             FROM captured t
             JOIN pg_catalog.pg_constraint f ON f.contype = 'f' AND f.conparentid = 0
                 AND coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid) = t.oid
@@ -138,7 +138,6 @@ extension CatalogReader {
                 WITH ORDINALITY AS k (ours, theirs, place)
             JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.ours
             JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.theirs
-            \(serverVersion >= 180_000 ? "WHERE f.conenforced" : "")
             ORDER BY t.oid, partial, NOT f.convalidated, f.conname, f.oid, k.place
             """
     }
@@ -302,7 +301,7 @@ extension CatalogReader {
                 }
                 // Partitions often have the same one each, and those that partitioning did not derive may be the root's again.
                 let isKnown =
-                    key.coverage == .somePartitions
+                    first["partial"] == "t"
                     && tables[place].foreignKeys.contains {
                         $0.columns == key.columns && $0.referencedTable == target
                             && $0.referencedColumns == key.referencedColumns
@@ -313,6 +312,7 @@ extension CatalogReader {
 
         private func coverage(_ row: PostgresRow) -> Catalog.ForeignKey.Coverage {
             if row["periods"] == "t" { return .periods }
+            if row["enforced"] != "t" { return .noRows }
             if row["partial"] == "t" { return .somePartitions }
             return row["convalidated"] == "t" ? .allRows : .newRows
         }

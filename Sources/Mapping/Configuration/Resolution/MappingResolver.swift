@@ -386,6 +386,7 @@ extension Catalog.ForeignKey {
         switch coverage {
         case .allRows, .periods: nil
         case .newRows: "NOT VALID"
+        case .noRows: "NOT ENFORCED"
         case .somePartitions: "on some partitions only"
         }
     }
@@ -395,9 +396,9 @@ extension Catalog.ForeignKey {
 
     /// The SQL that has the constraint hold for all rows.
     func completion(of table: Catalog.Table) -> String {
-        guard coverage == .somePartitions else {
-            return "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(QualifiedName.quoted(constraintName));"
-        }
+        let name = QualifiedName.quoted(constraintName)
+        if coverage == .newRows { return "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(name);" }
+        if coverage == .noRows { return "ALTER TABLE \(table.name) ALTER CONSTRAINT \(name) ENFORCED;" }
         func list(_ columns: [String]) -> String { columns.map(QualifiedName.quoted).joined(separator: ", ") }
         return "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(list(columns))) "
             + "REFERENCES \(referencedTable) (\(list(referencedColumns)));"
