@@ -53,7 +53,7 @@ extension StreamPump {
         guard !rows.isEmpty else { return 0 }
         let limit = limits.wholeRows + 1
         let queries = rows.statements(of: lookups.reach) { $0.holder.holderCountQuery($0.lookup, limit: limit) }
-        lookups.lastHolders = try asking { channel throws(BoltError) in
+        lookups.lastHolders = try questions.ask { channel throws(BoltError) in
             var count = 0
             for (_, query) in queries where count < limit {
                 let counted = try channel.query(query.text, rows: query.rows, count: query.rowCount)
@@ -100,16 +100,10 @@ extension StreamPump {
         let holders = mapping.lookups(of: table).filter { !$0.lookup.isEnforced }.map { $0.holder.countStatement() }
         let counts = (own.map { [$0] } ?? []) + holders
         guard !counts.isEmpty else { return 0 }
-        return try asking { channel throws(BoltError) in
+        return try questions.ask { channel throws(BoltError) in
             var sum = 0
             for count in counts { sum += Int(try channel.query(count).rows.first?.first?.integerValue ?? 0) }
             return sum
-        }
-    }
-
-    private func asking<Value>(_ body: (BoltChannel) throws(BoltError) -> Value) throws(PipelineError) -> Value {
-        try GraphConnection.use(graph, abandon: abandon) { channel throws(PipelineError) in
-            do throws(BoltError) { return try body(channel) } catch { throw PipelineError(error) }
         }
     }
 }

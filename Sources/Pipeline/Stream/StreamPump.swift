@@ -41,9 +41,8 @@ struct StreamPump {
 
     let stream: ReplicationStream
     let mapping: GraphMapping
-    /// For what has to be asked of the graph, and what interrupts that.
     let graph: BoltConfiguration
-    let abandon: StopSignal
+    let questions: GraphQuestions
     let report: @Sendable (PipelineEvent) -> Void
     /// Set while the graph is ahead of the stream. The pump ends when that is over, unless it loads itself.
     var settling: Settling?
@@ -83,7 +82,7 @@ struct StreamPump {
         self.stream = stream
         self.mapping = mapping
         self.graph = graph
-        self.abandon = abandon
+        questions = GraphQuestions(graph, abandon: abandon)
         lookups = LookupChanges(mapping)
         self.report = report
         self.settling = settling
