@@ -119,6 +119,19 @@ import Testing
         #expect(try reached(reach) == "[8]")
     }
 
+    @Test func `a row is reached when it may give another label`() throws {
+        var mapping = Self.mapping()
+        let test = ColumnTest(
+            column: "age", conversion: ValueConversion(source: .int4, target: .integer), values: ["2"],
+            columnType: "integer")
+        mapping.nodes[0].lookups[0].labels = [LookupMapping.Label(label: "Two", test: test, property: "age")]
+        let reach = LookupReach(mapping: mapping)
+        scene.update(full, full: [8, "Cid", 1], 8, "Cid", 2)
+        #expect(try reached(reach) == "[8]")
+        scene.update(full, full: [8, "Cid", 2], 8, "Cid", 2)
+        #expect(try reached(reach) == "")
+    }
+
     @Test func `what the stream leaves out is as it was, and what came with it is not believed later`() throws {
         let reach = LookupReach(mapping: Self.mapping())
         scene.update(customers, 7, .unchanged, 30)

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Mapping
 
-/// Properties from the row of another table.
+/// Properties and labels from the row of another table.
 @Suite struct `A lookup` {
     private static let catalog = Catalog.of(
-        .of("public.status", "id int4, name text, hidden text", key: ["id"]),
+        .of("public.status", "id int4, name text, hidden text, level int4, final bool, due date", key: ["id"]),
         .of("public.region", "code text, part int4, title text", key: ["code", "part"]),
         .of("public.skipped", "id int4, name text", key: ["id"]),
         .of(
@@ -31,9 +31,18 @@ import Testing
 
     private static let usual = "{columns: [status_id], references: public.status, properties: {name: status}}"
 
-    private func plan(_ lookups: String) throws -> Plan {
-        let file = try parsed(Self.file(lookups))
-        return Plan(mapping: try file.resolve(against: Self.catalog), file: file, catalog: Self.catalog)
+    private static let labelled =
+        "{columns: [status_id], references: public.status, labels: "
+        + "[{column: level, values: {1: Low, 2: High, 3: High}}, {column: final, label: Final}, "
+        + "{column: name, label: Named}]}"
+
+    private static let levels = "properties: {name: name, level: level, final: isFinal, due: due}"
+
+    private func plan(
+        _ lookups: String, status: String = "properties: {name: name}", against catalog: Catalog = catalog
+    ) throws -> Plan {
+        let file = try parsed(Self.file(lookups, status: status))
+        return Plan(mapping: try file.resolve(against: catalog), file: file, catalog: catalog)
     }
 
     private func errors(_ lookups: String, status: String = "properties: {name: name}") -> [String] {
@@ -64,6 +73,51 @@ import Testing
                 + "MATCH (a:`Order` {`_lockstep_status_id`: r[0]}) SET a.`status` = b.`name`")
     }
 
+    @Test func `gives a label while the other row passes, and takes it from who had it`() throws {
+        let order = try plan(Self.labelled, status: Self.levels).mapping.nodes[2]
+        #expect(
+            order.lookUpStatement(order.lookups[0]).hasSuffix(
+                "WHERE b.`_lockstepGone` IS NULL REMOVE a:`Low`, a:`High`, a:`Final`, a:`Named` "
+                    + "FOREACH (i IN CASE WHEN b.`level` IN [1] THEN [1] ELSE [] END | SET a:`Low`) "
+                    + "FOREACH (i IN CASE WHEN b.`level` IN [2, 3] THEN [1] ELSE [] END | SET a:`High`) "
+                    + "FOREACH (i IN CASE WHEN b.`isFinal` IN [true] THEN [1] ELSE [] END | SET a:`Final`) "
+                    + "FOREACH (i IN CASE WHEN b.`name` IS NOT NULL THEN [1] ELSE [] END | SET a:`Named`)"))
+        #expect(
+            order.forgetStatement(order.lookups[0])
+                == "MATCH (a:`Order`) WHERE a:`Low` OR a:`High` OR a:`Final` OR a:`Named` "
+                + "REMOVE a:`Low`, a:`High`, a:`Final`, a:`Named`")
+        let both = Self.labelled.replacing("labels", with: "properties: {name: status}, labels")
+        let other = try plan(both, status: Self.levels).mapping.nodes[2]
+        #expect(
+            other.forgetSweepStatement(other.lookups[0]).hasSuffix(
+                "WITH a LIMIT 5000 REMOVE a:`Low`, a:`High`, a:`Final`, a:`Named` SET a.`status` = null "
+                    + "RETURN count(*) AS deleted"))
+    }
+
+    @Test func `takes a label's values as they are, whatever is in them`() throws {
+        let quoted = Self.labelled.replacing("name, label: Named", with: "name, values: {\"it's \\\\ so\": Such}")
+        let order = try plan(quoted, status: Self.levels).mapping.nodes[2]
+        #expect(order.lookUpStatement(order.lookups[0]).contains(#"WHEN b.`name` IN ['it\'s \\ so'] THEN"#))
+        // The graph has them whole, whatever the stream leaves out.
+        let long = Self.labelled.replacing("name, label: Named", with: "name, values: {a value of many bytes: Such}")
+        #expect(errors(long, status: Self.levels) == [])
+    }
+
+    @Test func `has an entry in the plan for each label`() throws {
+        let whole = Self.catalog.tables.map { table in
+            var table = table
+            if table.name.name == "status" { table.replicaIdentity = .full }
+            return table
+        }
+        let plan = try plan(Self.labelled, status: Self.levels + ", softDelete: due", against: .of(whole))
+        #expect(
+            plan.json.contains(
+                #""where": "((SELECT true FROM (SELECT * FROM \"public\".\"status\" WHERE ((\"due\" IS NOT NULL) IS NOT TRUE) "#
+                    + #"AND (\"level\" IN ('2', '3'))) AS l WHERE l.\"id\" = t.\"status_id\"))""#))
+        #expect(plan.text.contains("  :Low where \"level\" IN ('1') in public.status by status_id"))
+        #expect(plan.statements.contains { $0.purpose == "look up :Low, :High, :Final, :Named" })
+    }
+
     @Test func `is a query in the plan, and a line for people`() throws {
         let plan = try plan(
             Self.usual + ", {columns: [region, part], references: public.region, properties: {title: region}, "
@@ -83,6 +137,8 @@ import Testing
             try plan($0).fingerprint(of: orders)
         }
         #expect(Set(prints).count == 3)
+        let labels = [Self.labelled, Self.labelled.replacing("3: High", with: "4: High")]
+        #expect(try Set(labels.map { try plan($0, status: Self.levels).fingerprint(of: orders) }).count == 2)
     }
 
     @Test func `is refused where it cannot be`() {
@@ -109,6 +165,37 @@ import Testing
         for (lookup, message) in faults {
             #expect(errors(lookup).count == 1 && errors(lookup)[0].contains(message), "\(lookup): \(errors(lookup))")
         }
+    }
+
+    @Test(arguments: [
+        ("{column: missing, label: A}", "table public.status has no column missing"),
+        ("{column: hidden, label: A}", "public.status.hidden is no property there"),
+        ("{column: name}", "which labels name of public.status gives is not said"),
+        ("{column: level, values: {one: A}}", "this is no value of level"),
+        ("{column: due, values: {2024-01-01: A}}", "values of date are not compared"),
+        ("{column: level, label: A}, {column: final, label: A}", "label A stands for two columns"),
+        ("{column: level, label: Own}", "label Own stands for two columns"),
+        ("{column: level, label: Always}", "label Always belongs to public.orders already"),
+        ("{column: level, label: Region}", "label Region belongs to"),
+        ("{column: level, label: LockstepA}", "is Lockstep's own"),
+        ("{column: level, label: A, value: B}", "value"),
+    ])
+    func `refuses a label that cannot be kept`(label: String, message: String) {
+        let lookup = Self.usual.replacing("properties", with: "labels: [\(label)], properties")
+        let text = Self.file(lookup, status: Self.levels)
+            .replacing("label: Order", with: "labels: [Order, Always, {column: other, label: Own}]")
+        let found = faults(text, against: Self.catalog).filter { $0.contains("error") }
+        #expect(found.count == 1 && found[0].contains(message), "\(found)")
+    }
+
+    @Test(arguments: [
+        ("name: name, level: {property: level, as: string}", "{column: level, values: {1: A}}"),
+        ("name: name, due: {property: due, otherwise: \"null\"}", "{column: due, label: A}"),
+    ])
+    func `refuses a label by what the other node does not show`(properties: String, label: String) {
+        let lookup = Self.usual.replacing("properties", with: "labels: [\(label)], properties")
+        let found = errors(lookup, status: "properties: {\(properties)}")
+        #expect(found.count == 1 && found[0].contains("labels go by what the nodes of public.status have"), "\(found)")
     }
 
     @Test func `names the node's key, and no row that counts equal ones`() {
@@ -153,7 +240,7 @@ import Testing
                     label: Order
                     key: {id: id}
                     lookups:
-                    - {columns: [status_id], references: public.status, properties: {name: status}, enforced: false}
+                    - {columns: [status_id], references: public.status, properties: {name: status}, enforced: false, labels: [{column: name, values: {1: One}}]}
 
                 """)
         let memory = SchemaEvolution(file, memory: [], catalog: Self.catalog("name")).memory
@@ -166,16 +253,17 @@ import Testing
     @Test func `follows columns that are called otherwise, on both sides`() throws {
         let now = Self.catalog("title", holding: "state_id")
         let order = try evolved(to: now).mapping.nodes[1]
-        #expect(order.lookups.map { $0.properties.map(\.source.column) } == [["title"]])
+        #expect(order.lookups.map(\.columns) == [["title", "title"]])
         #expect(order.lookups.map { $0.target.key.map(\.column) } == [["state_id"]])
         // Nodes that are there have it under this name.
         #expect(order.lookups.map(\.kept) == [["_lockstep_status_id"]])
     }
 
-    @Test func `goes with its column, and takes its property along`() throws {
+    @Test func `goes with its column, and takes its property and labels along`() throws {
         let (evolution, mapping) = try evolved(to: Self.catalog(nil))
         #expect(mapping.nodes[1].lookups.isEmpty)
         let sweeps = evolution.changes.flatMap(\.sweeps)
         #expect(sweeps.contains { $0.contains("(n:`Order`)") && $0.contains("n.`status` = null") })
+        #expect(sweeps.contains { $0.contains("MATCH (n:`Order`:`One`)") && $0.contains("REMOVE n:`One`") })
     }
 }

@@ -209,8 +209,8 @@ struct PlanTests {
         let relationships = try #require(document["relationships"] as? [[String: Any]])
         #expect(
             (nodes + relationships).map { $0["select"] as? String ?? $0["table"] as? String } == [
-                #"SELECT * FROM ONLY "public"."mother" AS s"#,
-                #"SELECT * FROM ONLY "public"."mother" AS s WHERE ("code" IS NOT NULL)"#, #""public"."child""#,
+                #"SELECT * FROM ONLY "public"."mother" AS t"#,
+                #"SELECT * FROM ONLY "public"."mother" AS t WHERE ("code" IS NOT NULL)"#, #""public"."child""#,
                 #""public"."toy""#,
                 #"SELECT s.*, j1."id" AS "j1_id" FROM "public"."toy" AS s JOIN ONLY "public"."mother" AS j1 "#
                     + #"ON j1."code" = s."owner""#,

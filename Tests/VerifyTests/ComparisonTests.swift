@@ -84,4 +84,28 @@ struct ComparisonTests {
                 + "WITH a, b, r WHERE r IS NOT NULL RETURN properties(a), properties(b), properties(r)")
         #expect(reference.printedKey([.integer(1), .integer(2), .integer(3)]) == "code: 1 -> region: 2, n`o: 3")
     }
+
+    @Test func `a label by a row that is looked up is one more flag, and each such row counts in the version once`() {
+        var mapping = Self.mapping
+        let code = mapping.nodes[1].properties[0]
+        let test = ColumnTest(column: "code_no", conversion: code.conversion, values: ["7"], columnType: "integer")
+        mapping.nodes[0].lookups = [
+            LookupMapping(
+                table: mapping.nodes[1].table,
+                target: RelationshipEnd(label: "Party", key: [mapping.nodes[1].key[0]]), kept: ["_lockstep_id"],
+                properties: [LookupMapping.Property(property: "party", source: code)],
+                labels: [LookupMapping.Label(label: "Seven", test: test, property: "code")], isEnforced: false)
+        ]
+        mapping.nodes[1].rows.filter = "id > 0"
+        let node = Comparison.all(of: mapping)[0]
+        let statement = node.copyStatement(withVersion: true, partitioned: [])
+        #expect(
+            statement.contains(
+                """
+                coalesce((SELECT true FROM (SELECT * FROM ONLY "s"."parties" WHERE (id > 0) AND ("code_no" IN ('7'))) \
+                AS l WHERE l."id" = t."id"), false)
+                """), "\(statement)")
+        #expect(statement.split(separator: "l.xmin").count == 2, "\(statement)")
+        #expect(node.scanQuery.hasSuffix("n.`party`, n:`Doc` AND n:`Old`, n:`Seven`"), "\(node.scanQuery)")
+    }
 }

@@ -100,7 +100,7 @@ public final class LookupReach {
         if case .other(let now, _) = mapping.standing(of: relation) { names = now.columns.map(\.name) }
         let uses = lookups.enumerated().filter { $1.lookup.table == table }.map { index, use in
             let softDelete = mapping.node(of: table)?.rows.softDelete.map { [$0.column] } ?? []
-            let columns = (use.lookup.properties.map(\.source.column) + softDelete).map { names.firstIndex(of: $0) }
+            let columns = (use.lookup.columns + softDelete).map { names.firstIndex(of: $0) }
             return Use(lookup: index, columns: columns.contains(nil) ? nil : columns.compactMap(\.self))
         }
         return Reader(program: program, uses: uses)

@@ -54,6 +54,11 @@ extension MappingFileReader {
         return (always, byColumn)
     }
 
+    /// A list of labels by columns and nothing else.
+    mutating func labelsByColumn(_ node: YAMLNode) -> [ColumnLabelEntry] {
+        (list(node, "labels") ?? []).compactMap { columnLabels($0) }
+    }
+
     /// `{column: kind, values: {admin: Admin}}`, `{column: is_admin, label: Admin}`, or `{column: kind}`.
     private mutating func columnLabels(_ node: YAMLNode) -> ColumnLabelEntry? {
         guard var fields = mapping(node, "an item of labels") else { return nil }

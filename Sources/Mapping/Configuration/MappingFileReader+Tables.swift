@@ -150,15 +150,15 @@ extension MappingFileReader {
         return items.compactMap { item in
             guard var fields = mapping(item, "a lookup") else { return nil }
             let end = end(&fields)
-            let propertiesNode = required("properties", &fields)
-            let properties = propertiesNode.map { optionalColumns($0, "properties") } ?? []
+            let properties = fields.take("properties").map { optionalColumns($0, "properties") } ?? []
+            let labels = fields.take("labels").map { labelsByColumn($0) } ?? []
             finish(fields)
-            if let propertiesNode, properties.isEmpty {
+            if properties.isEmpty, labels.isEmpty {
                 fault(
-                    .value, propertiesNode.position, "a lookup gives no property",
-                    "write properties: {column: property}")
+                    .value, item.position, "a lookup gives no property and no label",
+                    "write properties: {column: property}, or labels: [{column: kind, values: {value: Label}}]")
             }
-            return end.map { LookupEntry(end: $0, properties: properties) }
+            return end.map { LookupEntry(end: $0, properties: properties, labels: labels) }
         }
     }
 

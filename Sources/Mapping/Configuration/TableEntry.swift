@@ -155,7 +155,9 @@ struct ReferenceEntry: Sendable, Equatable {
 struct LookupEntry: Sendable, Equatable {
     var end: EndEntry
     /// Columns there, properties here.
-    var properties: [ColumnEntry]
+    var properties: [ColumnEntry] = []
+    /// By columns there.
+    var labels: [ColumnLabelEntry] = []
 }
 
 /// A row refers to the table only while a column has one of some values.

@@ -241,13 +241,25 @@ public struct SchemaEvolution: Sendable {
             + " RETURN count(*) AS deleted"
     }
 
+    /// What a table's nodes have by lookups, of one column there, or of any where it says nil.
+    private func sweeps(of lookups: [LookupEntry], _ node: NodeEntry, column: String? = nil) -> [String] {
+        let own = Cypher.quoted(node.labels[0].value)
+        return lookups.flatMap { lookup in
+            let properties = lookup.properties.filter { column == nil || $0.column.value == column }
+            let labels = lookup.labels.filter { column == nil || $0.column.value == column }.flatMap { $0.values ?? [] }
+            return properties.map { removal("(n:\(own))", "n", $0.property.value) }
+                + labels.map { entry in
+                    let label = Cypher.quoted(entry.label.value)
+                    return "MATCH (n:\(own):\(label)) WITH n LIMIT 5000 REMOVE n:\(label) RETURN count(*) AS deleted"
+                }
+        }
+    }
+
     /// What others have looked up in a column, or in any where it says nil.
     private func sweeps(ofLookedUp column: String?, _ table: QualifiedName) -> [String] {
         file.tables.flatMap { entry -> [String] in
             guard case .node(let node) = entry.role else { return [] }
-            return node.lookups.filter { $0.end.references.value == table }.flatMap(\.properties)
-                .filter { column == nil || $0.column.value == column }
-                .map { removal("(n:\(Cypher.quoted(node.labels[0].value)))", "n", $0.property.value) }
+            return sweeps(of: node.lookups.filter { $0.end.references.value == table }, node, column: column)
         }
     }
 
@@ -259,9 +271,8 @@ public struct SchemaEvolution: Sendable {
             let references = node.references.filter { $0.end.columns.contains { $0.value == name } }
             var properties = node.properties.filter { $0.column.value == name }.map(\.property.value)
             let lookups = node.lookups.filter { $0.end.columns.contains { $0.value == name } }
-            properties += lookups.flatMap { $0.properties.map(\.property.value) }
             if references.contains(where: { !$0.isEnforced }) || !lookups.isEmpty { properties.append(own) }
-            return properties.map { removal("(n:\(Cypher.quoted(label)))", "n", $0) }
+            return properties.map { removal("(n:\(Cypher.quoted(label)))", "n", $0) } + sweeps(of: lookups, node)
                 + references.flatMap { reference in
                     let other = labels[reference.end.references.value]
                     return reference.isReversed

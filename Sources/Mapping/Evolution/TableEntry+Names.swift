@@ -136,25 +136,30 @@ extension TableEntry {
     // MARK: What is looked up in other tables
 
     func renaming(lookedUp names: [String: String], of table: QualifiedName) -> TableEntry {
-        changingLookups(of: table) { properties in
-            properties.map { entry in
-                var entry = entry
-                entry.column = Located(names[entry.column.value] ?? entry.column.value, at: entry.column.position)
-                return entry
+        func now(_ name: Located<String>) -> Located<String> {
+            Located(names[name.value] ?? name.value, at: name.position)
+        }
+        return changingLookups(of: table) { lookup in
+            for index in lookup.properties.indices {
+                lookup.properties[index].column = now(lookup.properties[index].column)
             }
+            for index in lookup.labels.indices { lookup.labels[index].column = now(lookup.labels[index].column) }
         }
     }
 
     func leavingOut(lookedUp column: String, of table: QualifiedName) -> TableEntry {
-        changingLookups(of: table) { $0.filter { $0.column.value != column } }
+        changingLookups(of: table) { lookup in
+            lookup.properties.removeAll { $0.column.value == column }
+            lookup.labels.removeAll { $0.column.value == column }
+        }
     }
 
-    private func changingLookups(of table: QualifiedName, _ change: ([ColumnEntry]) -> [ColumnEntry]) -> TableEntry {
+    private func changingLookups(of table: QualifiedName, _ change: (inout LookupEntry) -> Void) -> TableEntry {
         guard case .node(var node) = role else { return self }
         for index in node.lookups.indices where node.lookups[index].end.references.value == table {
-            node.lookups[index].properties = change(node.lookups[index].properties)
+            change(&node.lookups[index])
         }
-        node.lookups.removeAll { $0.properties.isEmpty }
+        node.lookups.removeAll { $0.properties.isEmpty && $0.labels.isEmpty }
         var result = self
         result.role = .node(node)
         return result

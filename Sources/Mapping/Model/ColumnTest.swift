@@ -46,6 +46,20 @@ public struct ColumnTest: Sendable, Hashable {
         return conversion.target == .string ? "\(name)::text COLLATE \"C\" IN (\(list))" : "\(name) IN (\(list))"
     }
 
+    /// The condition in Cypher, on an expression that has the column's value as ``conversion`` makes it.
+    func cypher(_ value: String) -> String {
+        guard !values.isEmpty else { return "\(value) IS NOT NULL" }
+        return "\(value) IN [\(values.map { literal($0).cypher }.joined(separator: ", "))]"
+    }
+
+    private func literal(_ value: String) -> SchemaItem.Value {
+        switch conversion.target {
+        case .boolean: .boolean(value.hasPrefix("t"))
+        case .integer: Int64(value).map(SchemaItem.Value.integer) ?? .string(value)
+        default: .string(value)
+        }
+    }
+
     /// The column for what reads a table.
     public var source: PropertyMapping {
         PropertyMapping(column: column, property: "", conversion: conversion, columnType: columnType)

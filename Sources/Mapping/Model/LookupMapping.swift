@@ -2,7 +2,7 @@
 
 public import PostgreSQL
 
-/// Properties that a table's nodes have from another table's row, which their columns name: what a join gives.
+/// Properties and labels that a table's nodes have from another table's row, which their columns name: what a join gives.
 public struct LookupMapping: Sendable {
     /// One of them.
     public struct Property: Sendable {
@@ -17,6 +17,21 @@ public struct LookupMapping: Sendable {
         }
     }
 
+    /// A label that the holder's node has while the other row passes a test.
+    public struct Label: Sendable {
+        public var label: String
+        /// Of the other table's column.
+        public var test: ColumnTest
+        /// Of the other table's node, with the column's value as the test reads it.
+        public var property: String
+
+        public init(label: String, test: ColumnTest, property: String) {
+            self.label = label
+            self.test = test
+            self.property = property
+        }
+    }
+
     /// The table that is looked up.
     public var table: QualifiedName
     /// Its nodes, by their key.
@@ -24,18 +39,25 @@ public struct LookupMapping: Sendable {
     /// Properties of the holder that hold the value of each column: by them a row finds those who name it.
     public var kept: [String]
     public var properties: [Property]
+    /// The holder has none of them by anything else.
+    public var labels: [Label]
     /// While a row is named it is there, and counts.
     public var isEnforced: Bool
 
     public init(
-        table: QualifiedName, target: RelationshipEnd, kept: [String], properties: [Property], isEnforced: Bool
+        table: QualifiedName, target: RelationshipEnd, kept: [String], properties: [Property], labels: [Label] = [],
+        isEnforced: Bool
     ) {
         self.table = table
         self.target = target
         self.kept = kept
         self.properties = properties
+        self.labels = labels
         self.isEnforced = isEnforced
     }
+
+    /// The columns there that decide what a holder has.
+    public var columns: [String] { properties.map(\.source.column) + labels.map(\.test.column) }
 
     /// Each column here with the one there that it names.
     public func pairs(in mapping: GraphMapping) -> [(here: String, there: String)] {
@@ -43,6 +65,12 @@ public struct LookupMapping: Sendable {
         return target.key.map { part in
             (part.column, key.first { $0.property == part.property }?.column ?? part.property)
         }
+    }
+
+    /// Which rows there count, or give a label, in SQL with bare names; nil for all.
+    public func condition(in mapping: GraphMapping, for label: Label? = nil) -> String? {
+        let conditions = [mapping.conditions[table]?.sql, label?.test.sql].compactMap(\.self)
+        return conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND ")
     }
 
     /// SQL for something of the row that the table `t` names, there called `l`; NULL where there is none.

@@ -79,9 +79,13 @@ extension Plan {
         }
         let properties =
             node.properties.filter { !$0.isOwn }.flatMap(entries) + entries(node.extra) + node.lookups.flatMap(entries)
-        let further = node.conditionalLabels.map { label in
-            let conditions = [node.rows.sql, label.test.sql].compactMap(\.self)
-            return entry(conditions.map { "(\($0))" }.joined(separator: " AND "), [node.label, label.label], [])
+        let byColumn = node.conditionalLabels.map { ($0.label, $0.test.sql) }
+        let lookedUp = node.lookups.flatMap { lookup in
+            lookup.labels.map { ($0.label, condition(for: $0, of: lookup)) }
+        }
+        let further = (byColumn + lookedUp).map { label, test in
+            let conditions = [node.rows.sql, test].compactMap(\.self)
+            return entry(conditions.map { "(\($0))" }.joined(separator: " AND "), [node.label, label], [])
         }
         return [entry(node.rows.sql, node.labels, properties)] + further
     }
@@ -94,7 +98,7 @@ extension Plan {
         }
         // Which of equal rows count is settled already.
         let filter = node.distinct == nil ? condition.map { " WHERE \($0)" } ?? "" : ""
-        return [("select", .string("SELECT * FROM \(source) AS s\(filter)"))]
+        return [("select", .string("SELECT * FROM \(source) AS t\(filter)"))]
     }
 
     /// Of properties that are no column's: the expression alone.

@@ -28,14 +28,14 @@ extension Plan {
             return lookup.properties.map { property in
                 "  \(property.source.column) of \(lookup.table) by \(columns) -> \(property.property) "
                     + "(\(property.source.conversion.description))"
-            }
+            } + lookup.labels.map { "  :\($0.label) where \($0.test.sql) in \(lookup.table) by \(columns)" }
         }
     }
 
     /// Entries of the contract: each a query for the row that the table `t` names.
     func entries(_ lookup: LookupMapping) -> [JSONText] {
         let source = catalog.table(lookup.table)?.ownRowsSQL ?? lookup.table.sql
-        let condition = mapping.conditions[lookup.table]?.sql
+        let condition = lookup.condition(in: mapping)
         let pairs = lookup.pairs(in: mapping)
         return lookup.properties.flatMap { property in
             property.source.printedValues(of: property.source.column, in: "l").map { value in
@@ -50,15 +50,25 @@ extension Plan {
         }
     }
 
+    /// SQL that is true for the rows of the table `t` whose nodes have a label by what they look up, and else NULL.
+    func condition(for label: LookupMapping.Label, of lookup: LookupMapping) -> String {
+        LookupMapping.sql(
+            "true", from: catalog.table(lookup.table)?.ownRowsSQL ?? lookup.table.sql,
+            where: lookup.condition(in: mapping, for: label), by: lookup.pairs(in: mapping))
+    }
+
     /// As it goes into the fingerprint: columns by their numbers, in `number`.
     func describe(_ lookup: LookupMapping, number: (String, QualifiedName) -> String, of table: QualifiedName) -> String
     {
         let columns = lookup.target.key.map { "\(number($0.column, table)) \($0.property)" }
         let values = lookup.properties.map { "\($0.property) \($0.source.property)" }.sorted()
-        return ([lookup.target.label] + columns + lookup.kept + values).joined(separator: " ")
+        let labels = lookup.labels.map { "\($0.label) \($0.property) \($0.test.values)" }.sorted()
+        return ([lookup.target.label] + columns + lookup.kept + values + labels).joined(separator: " ")
     }
 }
 
 extension LookupMapping {
-    fileprivate var names: String { properties.map(\.property).joined(separator: ", ") }
+    fileprivate var names: String {
+        (properties.map(\.property) + labels.map { ":\($0.label)" }).joined(separator: ", ")
+    }
 }

@@ -26,13 +26,13 @@ extension NodeMapping {
 
     /// Takes the values from all nodes: the other table was truncated. Takes no rows.
     public func forgetStatement(_ lookup: LookupMapping) -> String {
-        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) SET \(lookup.nothing)"
+        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) \(lookup.nothing)"
     }
 
     /// Takes the values from some nodes and returns from how many. Takes no rows.
     public func forgetSweepStatement(_ lookup: LookupMapping) -> String {
         "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) WITH a LIMIT 5000"
-            + " SET \(lookup.nothing) RETURN count(*) AS deleted"
+            + " \(lookup.nothing) RETURN count(*) AS deleted"
     }
 
     private func holders(_ lookup: LookupMapping) -> String {
@@ -52,16 +52,31 @@ extension LookupMapping {
         "OPTIONAL MATCH \(Cypher.node("b", target.label, target.key, at: position)) WHERE b.\(NodeMapping.goneMark) IS NULL"
     }
 
+    /// What the row `b`, if there is one, gives the node `a`.
     fileprivate var values: String {
-        let parts = properties.map { "a.\(Cypher.quoted($0.property)) = b.\(Cypher.quoted($0.source.property))" }
-        return "SET \(parts.joined(separator: ", "))"
+        let values = properties.map { "a.\(Cypher.quoted($0.property)) = b.\(Cypher.quoted($0.source.property))" }
+        let given = labels.map { label in
+            let passes = label.test.cypher("b.\(Cypher.quoted(label.property))")
+            return "FOREACH (i IN CASE WHEN \(passes) THEN [1] ELSE [] END | SET a:\(Cypher.quoted(label.label)))"
+        }
+        return ([withoutLabels, set(values)].compactMap(\.self) + given).joined(separator: " ")
     }
 
     fileprivate var nothing: String {
-        properties.map { "a.\(Cypher.quoted($0.property)) = null" }.joined(separator: ", ")
+        let values = properties.map { "a.\(Cypher.quoted($0.property)) = null" }
+        return [withoutLabels, set(values)].compactMap(\.self).joined(separator: " ")
     }
 
     fileprivate var isThere: String {
-        properties.map { "a.\(Cypher.quoted($0.property)) IS NOT NULL" }.joined(separator: " OR ")
+        let parts =
+            properties.map { "a.\(Cypher.quoted($0.property)) IS NOT NULL" }
+            + labels.map { "a:\(Cypher.quoted($0.label))" }
+        return parts.joined(separator: " OR ")
     }
+
+    private var withoutLabels: String? {
+        labels.isEmpty ? nil : "REMOVE " + labels.map { "a:\(Cypher.quoted($0.label))" }.joined(separator: ", ")
+    }
+
+    private func set(_ parts: [String]) -> String? { parts.isEmpty ? nil : "SET " + parts.joined(separator: ", ") }
 }

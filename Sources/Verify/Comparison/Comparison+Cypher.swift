@@ -84,7 +84,7 @@ extension Comparison {
 
     private var labelsExpressions: [String] {
         let always = furtherLabels.map { "n:\(Cypher.quoted($0))" }.joined(separator: " AND ")
-        return (furtherLabels.isEmpty ? [] : [always]) + conditionalLabels.map { "n:\(Cypher.quoted($0.label))" }
+        return (furtherLabels.isEmpty ? [] : [always]) + conditionalLabels.map { "n:\(Cypher.quoted($0))" }
     }
 }
 

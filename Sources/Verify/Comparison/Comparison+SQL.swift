@@ -22,7 +22,10 @@ extension Comparison {
                 value.sql(Self.expression(value.source, of: "l"), from: Self.rows(of: value.table, partitioned))
             }
             selected += expressions
-            selected += conditionalLabels.map { "coalesce(\($0.test.sql), false)" }
+            selected += labelTests.map { "coalesce(\($0), false)" }
+            selected += lookedUpLabels.map { label in
+                "coalesce(\(label.sql("true", from: Self.rows(of: label.table, partitioned))), false)"
+            }
         }
         if withVersion { selected.append(version(partitioned)) }
         var conditions = rows.sql.map { ["(\($0))"] } ?? []
@@ -55,14 +58,15 @@ extension Comparison {
     private func version(_ partitioned: Set<QualifiedName>) -> String {
         guard distinct == nil else { return "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))" }
         func version(of row: String) -> String { "\(row).tableoid, ' ', \(row).ctid, ' ', \(row).xmin" }
-        let others = lookedUp.map { value in
+        var others: [String] = []
+        for value in lookedUp + lookedUpLabels {
             // In a row that does not count any more nothing else matters.
-            ", ' ', "
-                + LookupMapping.sql(
-                    "pg_catalog.concat(\(version(of: "l")))", from: Self.rows(of: value.table, partitioned), where: nil,
-                    by: value.pairs)
+            let other = LookupMapping.sql(
+                "pg_catalog.concat(\(version(of: "l")))", from: Self.rows(of: value.table, partitioned), where: nil,
+                by: value.pairs)
+            if !others.contains(other) { others.append(other) }
         }
-        return "pg_catalog.concat(\(version(of: "t"))\(others.joined()))"
+        return "pg_catalog.concat(\(([version(of: "t")] + others).joined(separator: ", ' ', ")))"
     }
 
     private func rows(_ partitioned: Set<QualifiedName>) -> String {

@@ -44,9 +44,18 @@ struct Comparison {
         var rows: RowCondition
     }
 
+    /// Labels by rows that are looked up, behind the others of ``conditionalLabels``.
+    var lookedUpLabels: [LookedUp] = []
+
     /// Labels that depend on the row, each compared as one more value.
-    var conditionalLabels: [ConditionalLabel] {
-        if case .node(let node) = subject { node.conditionalLabels } else { [] }
+    var conditionalLabels: [String] {
+        guard case .node(let node) = subject else { return [] }
+        return node.conditionalLabels.map(\.label) + lookedUpLabels.map(\.source.property)
+    }
+
+    /// SQL for those that the row itself decides.
+    var labelTests: [String] {
+        if case .node(let node) = subject { node.conditionalLabels.map(\.test.sql) } else { [] }
     }
 
     /// Labels behind the first are compared as one more value, which is to be true.
@@ -87,6 +96,7 @@ struct Comparison {
         lookup = Array(node.key.indices)
         targets = []
         lookedUp = LookedUp.all(of: node, in: mapping)
+        lookedUpLabels = LookedUp.labels(of: node, in: mapping)
         properties += lookedUp.map(\.source)
         add(node.extra)
     }

@@ -2,7 +2,7 @@
 
 internal import PostgreSQL
 
-// Properties from the row of another table.
+// Properties and labels from the row of another table.
 extension MappingResolver {
     /// Without ``LookupMapping/kept``, which come when the references have theirs.
     mutating func lookup(_ entry: LookupEntry, from table: Catalog.Table) -> LookupMapping? {
@@ -30,10 +30,59 @@ extension MappingResolver {
             return nil
         }
         let properties = entry.properties.compactMap { property($0, of: target) }
-        guard properties.count == entry.properties.count else { return nil }
+        let labels = entry.labels.compactMap { self.labels($0, of: target) }
+        guard properties.count == entry.properties.count, labels.count == entry.labels.count else { return nil }
         return LookupMapping(
-            table: target.table, target: end, kept: [], properties: properties,
+            table: target.table, target: end, kept: [], properties: properties, labels: labels.flatMap(\.self),
             isEnforced: entry.end.isEnforced && target.rows.isAlways)
+    }
+
+    /// The labels that a column of the other table gives.
+    private mutating func labels(_ entry: ColumnLabelEntry, of target: NodeMapping) -> [LookupMapping.Label]? {
+        guard entry.values != nil else {
+            // Those of a column that is gone have to be known.
+            note(
+                .value, entry.column.position,
+                "which labels \(entry.column.value) of \(target.table) gives is not said",
+                "write values: {value: Label}, or label: Name")
+            return nil
+        }
+        let shown = ColumnEntry(column: entry.column, property: entry.column)
+        guard let other = catalog.table(target.table), let source = property(shown, of: target)?.source else {
+            return nil
+        }
+        var found: [LookupMapping.Label] = []
+        for (label, values) in labels(entry, of: other) {
+            guard let test = test(entry.column, values, of: other, isInStream: false) else { return nil }
+            // The graph is asked, which has to see what the column says.
+            let conversion = source.conversion
+            guard values.isEmpty ? conversion.keepsPresence : conversion == test.conversion else {
+                note(
+                    .conversion, entry.column.position,
+                    "labels go by what the nodes of \(target.table) have, and there \(entry.column.value) is "
+                        + "\(conversion)",
+                    "map it there without as and otherwise")
+                return nil
+            }
+            found.append(LookupMapping.Label(label: label, test: test, property: source.property))
+        }
+        return found
+    }
+
+    /// Only one column decides about a label of a table's nodes.
+    mutating func checkLabels(_ lookups: [LookupEntry], of node: NodeMapping) {
+        var taken = node.conditionalLabels.map(\.label)
+        for entry in lookups.flatMap(\.labels) {
+            let labels = (entry.values ?? []).map(\.label)
+            for label in labels {
+                checkName(label, "label", reserved: "Lockstep")
+                guard taken.contains(label.value) else { continue }
+                note(
+                    .clash, label.position, "label \(label.value) stands for two columns",
+                    "give one of them another label")
+            }
+            taken += labels.map(\.value)
+        }
     }
 
     /// What the other node has of a column.

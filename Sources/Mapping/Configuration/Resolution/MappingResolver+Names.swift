@@ -66,7 +66,8 @@ extension MappingResolver {
 
     private func labelsByColumn(_ node: NodeEntry, _ entry: TableEntry) -> [Located<String>] {
         var labels: [Located<String>] = []
-        for label in node.columnLabels.flatMap({ $0.values ?? [] }).map(\.label) where !labels.contains(label) {
+        let entries = node.columnLabels + node.lookups.flatMap(\.labels)
+        for label in entries.flatMap({ $0.values ?? [] }).map(\.label) where !labels.contains(label) {
             labels.append(label)
         }
         return labels + (entry.softDelete?.label.map { [$0] } ?? [])

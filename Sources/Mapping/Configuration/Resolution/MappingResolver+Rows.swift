@@ -99,7 +99,8 @@ extension MappingResolver {
         return found
     }
 
-    private mutating func labels(
+    /// With the values that give it, none for all but NULL, in the order of the file.
+    mutating func labels(
         _ entry: ColumnLabelEntry, of table: Catalog.Table
     ) -> [(label: String, values: [Located<String>])] {
         let type = table.column(entry.column.value).flatMap { catalog.underlyingType(of: $0.type) }
@@ -129,9 +130,11 @@ extension MappingResolver {
         return found
     }
 
-    /// - Parameter values: None for all but NULL.
+    /// - Parameters:
+    ///   - values: None for all but NULL.
+    ///   - isInStream: A tuple of the stream is asked, which may lack long values.
     mutating func test(
-        _ name: Located<String>, _ values: [Located<String>], of table: Catalog.Table
+        _ name: Located<String>, _ values: [Located<String>], of table: Catalog.Table, isInStream: Bool = true
     ) -> ColumnTest? {
         guard let column = column(name, of: table) else { return nil }
         // Whether there is a value shows without reading it.
@@ -156,7 +159,7 @@ extension MappingResolver {
                         ?? "it has \(type.values.joined(separator: ", "))")
                 return nil
             }
-            if value.value.utf8.count > ColumnTest.valueBytesMax, catalog.mayBeToasted(column),
+            if isInStream, value.value.utf8.count > ColumnTest.valueBytesMax, catalog.mayBeToasted(column),
                 table.replicaIdentity != .full
             {
                 note(

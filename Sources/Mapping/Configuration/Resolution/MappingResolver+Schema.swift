@@ -322,7 +322,7 @@ extension ValueConversion {
     fileprivate var isVectorial: Bool { isList && (target == .float || target == .integer) }
 
     /// Every value that is there is there in the graph.
-    fileprivate var keepsPresence: Bool { part == nil && policy.otherwise != .null }
+    var keepsPresence: Bool { part == nil && policy.otherwise != .null }
 
     /// The names of the property's types in Cypher.
     fileprivate var cypherTypes: [String]? {

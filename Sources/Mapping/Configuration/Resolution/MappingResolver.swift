@@ -50,6 +50,7 @@ struct MappingResolver {
                         isSure ? reference : reference.kept(by: &mapping, fileNames[table.name] ?? [:]))
                 }
                 mapping.lookups = lookups.map { $0.kept(by: &mapping, fileNames[table.name] ?? [:]) }
+                checkLabels(node.lookups, of: mapping)
                 checkWholeRows(mapping.rows, mapping.columns, entry)
                 result.nodes.append(mapping)
             case .join(let join):

@@ -10,11 +10,12 @@ extension GraphFindings {
     /// label behind the first is a change, too: `MERGE` finds the node by the first.
     private static func changingLabels(_ mapping: GraphMapping) -> [PreflightFinding] {
         mapping.nodes.compactMap { node in
-            if let label = node.conditionalLabels.first {
+            let columns = node.conditionalLabels.map(\.test.column) + node.lookups.flatMap(\.labels).map(\.test.column)
+            return if let column = columns.first {
                 PreflightFinding(
                     .error, .graph,
                     "labels of \(node.table) depend on a column, and ArcadeDB cannot change a node's labels",
-                    fix: "map \(label.test.column) as a property, or use Neo4j")
+                    fix: "map \(column) as a property, or use Neo4j")
             } else if node.labels.count > 1 {
                 PreflightFinding(
                     .error, .graph, "\(node.table) has several labels, and ArcadeDB cannot give a node another one",
