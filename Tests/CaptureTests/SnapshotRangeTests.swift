@@ -111,6 +111,20 @@ struct `Ranges of a table` {
         }
     }
 
+    @Test func `need no rows to tell the types of columns, which then stay as they are`() async throws {
+        let schema = "CREATE VIEW rows AS SELECT 1::int8 AS n, 'a'::varchar(3) AS \"T\" WHERE 1 / (SELECT 0) > 0"
+        try await Source.with("ranges_types", schema: schema) { source in
+            let reader = try SnapshotCopy(source.configuration, stop: StopSignal())
+            _ = try reader.begin()
+            #expect(try reader.types(of: ["T", "n"], in: Self.table) == [1043, 20])
+            try source.admin.execute("SET lock_timeout = 200")
+            #expect(throws: PostgresError.self) { try source.admin.execute("DROP VIEW rows") }
+            try reader.end()
+            try source.admin.execute("DROP VIEW rows")
+            #expect(throws: CaptureError.self) { try reader.types(of: ["n"], in: Self.table) }
+        }
+    }
+
     @Test func `are shared by readers of one snapshot, which tells what it shows`() async throws {
         try await Source.with("ranges_shared", schema: Self.schema) { source in
             let first = try SnapshotCopy(source.configuration, stop: StopSignal())

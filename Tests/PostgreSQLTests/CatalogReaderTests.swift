@@ -64,6 +64,10 @@ struct CatalogReaderTests {
 
         CREATE VIEW public.a_view AS SELECT 1;
         CREATE MATERIALIZED VIEW public.a_matview AS SELECT 1;
+        CREATE VIEW public.below AS SELECT l.id, m.v FROM parted_south l JOIN mother m USING (id);
+        CREATE VIEW public.above AS SELECT b.id, (SELECT count(*) FROM a_matview) AS n FROM below b
+            WHERE EXISTS (SELECT FROM nodes WHERE nodes.id = b.id);
+        CREATE MATERIALIZED VIEW public.kept AS SELECT id, label FROM kinds;
         CREATE UNLOGGED TABLE public.unlogged (id int PRIMARY KEY);
         CREATE TABLE public.of_extension (id int PRIMARY KEY);
         ALTER EXTENSION plpgsql ADD TABLE public.of_extension;
@@ -108,6 +112,19 @@ struct CatalogReaderTests {
         try checkKeys(catalog)
         try checkForeignKeys(catalog)
         try checkTypes(catalog)
+        checkViews(catalog)
+    }
+
+    /// Through views, to roots in place of partitions and to children; as far as a materialized one.
+    private func checkViews(_ catalog: Catalog) {
+        #expect(
+            catalog.views.map { "\($0.table.name.name) \($0.isMaterialized) \($0.reads.map(\.name))" } == [
+                "a_matview true []", "a_view false []",
+                "above false [\"a_matview\", \"child\", \"mother\", \"nodes\", \"parted\"]",
+                "below false [\"child\", \"mother\", \"parted\"]", "kept true [\"kinds\"]",
+            ])
+        #expect(catalog.views.last?.table.columns.map(\.formattedType) == ["bigint", "character varying(40)"])
+        #expect(Set(catalog.views.map(\.version)).count == 5)
     }
 
     private func checkColumns(_ catalog: Catalog) throws {

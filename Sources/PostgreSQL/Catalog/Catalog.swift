@@ -8,6 +8,8 @@ public struct Catalog: Sendable {
     /// Ordinary and partitioned tables of the user's schemas, ordered by schema and name. No partitions, no system
     /// schemas, not the schema `lockstep`.
     public var tables: [Table]
+    /// Views and materialized views of the same schemas, in the same order.
+    public var views: [View] = []
     /// Every type that a column here has, with what those are made of (element and base types).
     public var types: [OID: DataType]
 
@@ -19,6 +21,8 @@ public struct Catalog: Sendable {
     }
 
     public func table(_ name: QualifiedName) -> Table? { tables.first { $0.name == name } }
+
+    public func view(_ name: QualifiedName) -> View? { views.first { $0.table.name == name } }
 }
 
 extension Catalog {
@@ -65,6 +69,25 @@ extension Catalog {
         }
 
         public func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+    }
+
+    /// A view or a materialized view.
+    public struct View: Sendable {
+        /// Its columns; it has no keys but the unique indexes of a materialized view.
+        public var table: Table
+        public var isMaterialized: Bool
+        /// What it is made of, through other views: tables, roots in place of partitions, materialized views, foreign tables.
+        /// Not what functions read that it calls.
+        public var reads: [QualifiedName]
+        /// Another one when it, or a view that it is made of, was defined anew.
+        public var version: String
+
+        public init(table: Table, isMaterialized: Bool = false, reads: [QualifiedName], version: String = "") {
+            self.table = table
+            self.isMaterialized = isMaterialized
+            self.reads = reads
+            self.version = version
+        }
     }
 
     /// A partition that has rows itself, and settings of its own.

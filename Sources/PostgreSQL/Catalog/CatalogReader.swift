@@ -29,6 +29,7 @@ public enum CatalogReader {
         try reading.columns(connection.query(columnsSQL))
         try reading.keys(connection.query(keysSQL))
         try reading.foreignKeys(connection.query(foreignKeysSQL(connection.serverVersion)))
+        let views = try reading.takeViews(connection.query(readsSQL), connection.query(versionsSQL))
         var types = try reading.types(connection.query(typesSQL))
         let composites = types.values.filter { $0.kind == .composite }.map(\.oid.rawValue).sorted()
         if !composites.isEmpty {
@@ -43,20 +44,22 @@ public enum CatalogReader {
         guard let database = try connection.query("SELECT pg_catalog.current_database()").first?[0] else {
             throw reading.unreadable("current_database")
         }
-        return Catalog(
+        var catalog = Catalog(
             serverVersion: connection.serverVersion, database: database, tables: reading.tables, types: types)
+        catalog.views = views
+        return catalog
     }
 }
 
 // MARK: - Queries
 
 extension CatalogReader {
-    /// The tables that the other queries join.
+    /// The tables and views that the other queries join.
     private static let captured = """
         WITH captured AS (
             SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.reltuples, c.relhassubclass
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+            WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND c.relpersistence = 'p'
                 AND n.nspname <> 'information_schema' AND n.nspname <> 'lockstep' AND n.nspname !~ '^pg_'
                 AND NOT EXISTS (
                     SELECT FROM pg_catalog.pg_depend d
@@ -172,6 +175,41 @@ extension CatalogReader {
             AND y.oid IN (r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid)
         """
 
+    /// One row for each relation that a view is made of. A materialized view on the way is as far as it goes: its rows are
+    /// not those of the tables below it.
+    private static let reads =
+        captured.replacingPrefix("WITH ", by: "WITH RECURSIVE ") + """
+            , reads (root, oid) AS (
+                SELECT t.oid, t.oid FROM captured t WHERE t.relkind IN ('v', 'm')
+                UNION
+                SELECT r.root, part.oid FROM reads r JOIN pg_catalog.pg_class c ON c.oid = r.oid
+                CROSS JOIN LATERAL (
+                    SELECT d.refobjid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.objid = w.oid
+                    WHERE w.ev_class = c.oid AND (c.relkind = 'v' OR r.oid = r.root)
+                        AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+                        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i
+                    WHERE i.inhparent = c.oid AND c.relkind = 'r'
+                ) AS part (oid))
+
+            """
+
+    private static let readsSQL =
+        reads + """
+            SELECT DISTINCT r.root AS oid, n.nspname, k.relname
+            FROM reads r JOIN pg_catalog.pg_class c ON c.oid = r.oid
+            JOIN pg_catalog.pg_class k ON k.oid = coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)
+            JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace
+            WHERE r.oid <> r.root AND c.relkind <> 'v'
+            """
+
+    /// A rule is written anew with its view.
+    private static let versionsSQL =
+        reads + """
+            SELECT r.root AS oid, pg_catalog.string_agg(w.oid || ' ' || w.xmin, ' ' ORDER BY w.oid) AS version
+            FROM reads r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid GROUP BY r.root
+            """
+
     private static let valuesSQL = """
         SELECT e.enumtypid AS oid, e.enumlabel FROM pg_catalog.pg_enum e
         WHERE e.enumtypid = ANY ($1::pg_catalog.oid[]) ORDER BY e.enumtypid, e.enumsortorder
@@ -200,6 +238,8 @@ extension CatalogReader {
         let server: String
         private(set) var tables: [Catalog.Table] = []
         private var places: [OID: Int] = [:]
+        /// What of them is no table, and whether it is materialized.
+        private var views: [OID: Bool] = [:]
 
         init(server: String) { self.server = server }
 
@@ -237,6 +277,7 @@ extension CatalogReader {
                     replicaIdentity: Catalog.ReplicaIdentity(rawValue: try text(row, "relreplident")) ?? .nothing,
                     comment: row["comment"], estimatedRows: try number(row, "rows"))
                 table.hasChildren = row["parent"] == "t"
+                if let kind = row["relkind"], ["v", "m"].contains(kind) { views[table.oid] = kind == "m" }
                 tables.append(table)
             }
             tables.sort { $0.name < $1.name }
@@ -315,6 +356,29 @@ extension CatalogReader {
             if row["enforced"] != "t" { return .noRows }
             if row["partial"] == "t" { return .somePartitions }
             return row["convalidated"] == "t" ? .allRows : .newRows
+        }
+
+        /// What is no table, with what it is made of.
+        mutating func takeViews(
+            _ rows: [PostgresRow], _ versions: [PostgresRow]
+        ) throws(PostgresError) -> [Catalog.View] {
+            var reads: [OID: [QualifiedName]] = [:]
+            for row in rows {
+                reads[try oid(row, "oid"), default: []].append(
+                    QualifiedName(schema: try text(row, "nspname"), name: try text(row, "relname")))
+            }
+            var versionOf: [OID: String] = [:]
+            for row in versions { versionOf[try oid(row, "oid")] = try text(row, "version") }
+            let found = tables.compactMap { table in
+                views[table.oid].map {
+                    Catalog.View(
+                        table: table, isMaterialized: $0, reads: (reads[table.oid] ?? []).sorted(),
+                        version: versionOf[table.oid] ?? "")
+                }
+            }
+            tables.removeAll { views[$0.oid] != nil }
+            places = [:]
+            return found
         }
 
         func types(_ rows: [PostgresRow]) throws(PostgresError) -> [OID: Catalog.DataType] {
