@@ -50,9 +50,21 @@ public struct MappingFile: Sendable {
             graph: reader.graph, faults: reader.faults.inFileOrder)
     }
 
-    /// The tables that go into the graph, and where the file names them; those that it skips are left out.
+    /// The tables that go into the graph, and where the file names them; those that it skips are left out, and views.
     public var mappedTables: [(name: QualifiedName, position: FilePosition?)] {
-        tables.filter { $0.role != .skip }.map { ($0.table.value, $0.table.position) }
+        tables.filter { $0.role != .skip && $0.refresh == nil }.map { ($0.table.value, $0.table.position) }
+    }
+
+    /// The views whose rows become relationships.
+    public var mappedViews: [QualifiedName] {
+        tables.filter { $0.role != .skip && $0.refresh != nil }.map(\.table.value)
+    }
+
+    /// The file without some of its views.
+    public func leavingOut(views: Set<QualifiedName>) -> MappingFile {
+        var file = self
+        file.tables.removeAll { $0.refresh != nil && views.contains($0.table.value) }
+        return file
     }
 
     /// Tables with Cypher of their own, as the file calls them.
@@ -64,7 +76,7 @@ public struct MappingFile: Sendable {
     /// table count.
     public var hasReferencesThatWait: Bool {
         tables.contains { entry in
-            if entry.filter != nil || entry.softDelete != nil { return true }
+            if entry.filter != nil || entry.softDelete != nil || entry.refresh != nil { return true }
             return switch entry.role {
             case .node(let node): node.references.contains { !$0.isEnforced }
             case .join(let join): !join.from.isEnforced || !join.to.isEnforced

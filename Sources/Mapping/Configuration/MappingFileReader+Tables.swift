@@ -32,11 +32,18 @@ extension MappingFileReader {
         let role = fields.has("relationship") ? join(&fields) : self.node(&fields, of: name.value)
         let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
         let rules = rules(&fields)
+        let refresh = fields.take("refresh").flatMap { self.refresh($0) }
         _ = fields.take("skip")
         finish(fields)
         return role.map { role in
             var entry = TableEntry(table: name, role: role, excluded: excluded)
             (entry.filter, entry.softDelete, entry.constants, entry.derived) = rules
+            entry.refresh = refresh
+            if let refresh, case .node = role {
+                fault(
+                    .value, refresh.position, "\(name.value) is to be read again and again, and becomes nodes",
+                    "rows of a view become relationships: relationship, from and to")
+            }
             return entry
         }
     }

@@ -19,6 +19,16 @@ struct TableEntry: Sendable, Equatable {
     var softDelete: SoftDeleteEntry?
     var constants: [ConstantEntry] = []
     var derived: [DerivedEntry] = []
+    /// Set for a view, whose rows are read again and again.
+    var refresh: RefreshEntry?
+}
+
+/// How often a view is read.
+struct RefreshEntry: Sendable, Equatable {
+    var interval: Duration
+    /// Whatever has changed; else when something has.
+    var isByClock = false
+    var position: FilePosition?
 }
 
 /// What makes a row one that is as good as deleted.

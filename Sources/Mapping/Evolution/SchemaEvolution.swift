@@ -72,7 +72,8 @@ public struct SchemaEvolution: Sendable {
 
     private mutating func follow(_ entry: TableEntry) -> TableEntry {
         let name = entry.table.value
-        guard entry.role != .skip else { return entry }
+        // Of views nothing is remembered: they have no stream to go by.
+        guard entry.role != .skip, entry.refresh == nil else { return entry }
         let known = old.first { $0.fileName == name }
         if let table = catalog.table(name) {
             // Where it is another table than it was, its columns are others, too.

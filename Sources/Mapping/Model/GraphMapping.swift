@@ -7,6 +7,8 @@ public struct GraphMapping: Sendable {
     public var pipeline: String
     public var nodes: [NodeMapping]
     public var joins: [JoinMapping]
+    /// Relationships of views. None of ``tables``.
+    public var computed: [ComputedMapping] = []
     /// What the file's `schema` asks for.
     public var schema: [SchemaItem] = []
     /// The mapped tables as the catalog had them; empty where versions of relations are not told apart.

@@ -28,7 +28,7 @@ extension Plan {
                     // What goes is another matter than what is there.
                     + (node.custom.map { [[$0.upsert]] } ?? []), node.rows, node.extra, table)
         }
-        guard let join = mapping.join(of: table) else { return nil }
+        guard let join = mapping.allJoins.first(where: { $0.table == table }) else { return nil }
         return lines(
             [
                 ["relationship", join.type, join.from.label, join.to.label] + (join.waits ? ["waits"] : []),

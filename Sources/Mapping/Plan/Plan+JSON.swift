@@ -11,7 +11,7 @@ extension Plan {
             ("format", .number(1)),
             ("pipeline", .string(mapping.pipeline)),
             ("nodes", .array(mapping.nodes.filter { !$0.isOwn }.flatMap(node))),
-            ("relationships", .array(mapping.nodes.flatMap(references) + mapping.joins.map(join))),
+            ("relationships", .array(mapping.nodes.flatMap(references) + mapping.allJoins.map(join))),
             ("custom", .array(mapping.nodes.compactMap(custom))),
             (
                 "source",
@@ -146,8 +146,9 @@ extension Plan {
             let node = mapping.nodes.first { $0.label == end.label }
             return query.byNodeKey(end, of: node, from: node.map { self.source(of: $0.table) } ?? "")
         }
+        let isTable = catalog.view(table) == nil
         let rows: [(String, JSONText)] =
-            query.joins.isEmpty && source == table.sql
+            query.joins.isEmpty && source == table.sql && isTable
             ? [("table", .string(table.sql)), ("where", condition.map(JSONText.string) ?? .null)]
             : [("select", .string(query.sql))]
         let keys = ends.map { end in

@@ -23,9 +23,10 @@ extension Plan {
             lines += node.references.map { "  \(Self.line($0, of: node))" } + Self.lines(node.lookups)
             lines += cypher(of: node.table)
         }
-        for join in mapping.joins {
+        for join in mapping.allJoins {
             lines += ["", "\(join.table) -> (:\(join.from.label))-[:\(join.type)]->(:\(join.to.label))"]
             lines += [join.from, join.to].map { "  (:\($0.label)) by \(Self.columns($0))" }
+            lines += mapping.computed.filter { $0.table == join.table }.map(Self.line)
             lines += Self.lines(join.rows)
             lines += join.ownKey.map { "  key \(Self.line($0))" } + join.properties.map { "  \(Self.line($0))" }
             lines += Self.lines(join.extra)
@@ -56,6 +57,13 @@ extension Plan {
         guard node.custom != nil else { return [] }
         return (node.isOwn ? ["  its rows, for cypher of its own alone"] : [])
             + ["  what its cypher makes is not verified"]
+    }
+
+    private static func line(_ computed: ComputedMapping) -> String {
+        let tables = computed.reads.sorted().map(\.description).joined(separator: ", ")
+        return computed.isByClock
+            ? "  read every \(computed.intervalText)"
+            : "  read when \(tables) change, at most every \(computed.intervalText)"
     }
 
     private static func lines(_ rows: RowCondition) -> [String] {

@@ -35,6 +35,7 @@ public struct Plan: Sendable {
     /// Every statement of the mapping.
     public var statements: [PlannedStatement] {
         mapping.nodes.flatMap(statements) + mapping.joins.flatMap(Self.statements)
+            + mapping.computed.flatMap { Self.statements($0.join).filter { !$0.purpose.contains("truncate") } }
     }
 
     /// Never so where the stream does not carry them: such a mapping does not resolve.

@@ -48,7 +48,17 @@ extension Proposal {
             \(ProposedIndex.section(vectorIndexes))
             tables:
             """
-        return head + "\n" + renderTables(indent: 2)
+        return head + "\n" + renderTables(indent: 2) + renderViews()
+    }
+
+    private func renderViews() -> String {
+        guard !views.isEmpty else { return "" }
+        return """
+
+              # Rows of a view become relationships, where it stands here with relationship, from, to, and refresh: 10s.
+              \(YAMLText.comment("Views: \(views.map(\.description).joined(separator: ", "))"))
+
+            """
     }
 
     /// The entries alone, each with an empty line before it but the first.

@@ -10,6 +10,8 @@ public struct Proposal: Sendable {
     var tables: [ProposedTable]
     /// Of the columns that hold vectors.
     var vectorIndexes: [ProposedIndex]
+    /// Views that may become relationships: only who made them knows which, and how often they are to be read.
+    var views: [QualifiedName]
 
     /// - Parameter catalog: Every table of it is proposed as something, or skipped with a reason.
     public init(for catalog: Catalog) { self.init(for: catalog, beside: []) }
@@ -19,6 +21,7 @@ public struct Proposal: Sendable {
         var builder = ProposalBuilder(catalog: catalog, known: entries)
         tables = builder.build()
         vectorIndexes = tables.flatMap { ProposedIndex.ofVectors(in: $0.entry, catalog) }
+        views = catalog.views.map(\.table.name)
     }
 
     /// What was decided, in a line for each table: `public.orders -> (:Order)`.

@@ -31,7 +31,7 @@ extension GraphMapping {
         }
         let keys = Set(nodes.map { [$0.label] + $0.key.map(\.property) })
         var others = Set<[String]>()
-        for end in nodes.flatMap({ $0.references.map(\.target) }) + joins.flatMap({ [$0.from, $0.to] }) {
+        for end in nodes.flatMap({ $0.references.map(\.target) }) + allJoins.flatMap({ [$0.from, $0.to] }) {
             let wanted = [end.label] + end.key.map(\.property)
             guard !keys.contains(wanted), others.insert(wanted).inserted else { continue }
             found.append(
@@ -44,8 +44,8 @@ extension GraphMapping {
             }
             for index in holder.lookups.map(holder.holderIndex) where !found.contains(index) { found.append(index) }
         }
-        for join in joins where join.isKeyed { found.append(Self.index(of: join)) }
-        for join in joins where join.waits { found += join.waitingConstraints }
+        for join in allJoins where join.isKeyed { found.append(Self.index(of: join)) }
+        for join in allJoins where join.waits { found += join.waitingConstraints }
         return found
     }
 

@@ -50,7 +50,7 @@ extension GraphMapping {
 
     /// The tables of relationships whose rows wait for nodes of this one, and at which end.
     public func awaitedEnds(of node: NodeMapping) -> [(join: JoinMapping, side: JoinMapping.Side)] {
-        joins.filter(\.waits).flatMap { join in
+        allJoins.filter(\.waits).flatMap { join in
             (join.from.label == node.label ? [(join, .from)] : []) + (join.to.label == node.label ? [(join, .to)] : [])
         }
     }

@@ -136,14 +136,16 @@ extension MappingResolver {
     ) -> [Indexed]? {
         func indexed(_ table: QualifiedName, _ properties: [PropertyMapping]) -> [Indexed] {
             properties.filter { !$0.isOwn }.map {
-                Indexed(table: table, mapping: $0, column: catalog.table(table)?.column($0.column))
+                Indexed(
+                    table: table, mapping: $0,
+                    column: (catalog.table(table) ?? catalog.view(table)?.table)?.column($0.column))
             }
         }
         if entry.isOnNodes {
             let makers = mapping.nodes.filter { $0.labels.contains(label.value) }
             if !makers.isEmpty { return makers.flatMap { indexed($0.table, $0.key + $0.properties) } }
         } else {
-            let makers = mapping.joins.filter { $0.type == label.value }
+            let makers = mapping.allJoins.filter { $0.type == label.value }
             if !makers.isEmpty { return makers.flatMap { indexed($0.table, $0.ownKey + $0.properties) } }
             if mapping.nodes.contains(where: { $0.references.contains { $0.type == label.value } }) { return [] }
         }
@@ -251,7 +253,7 @@ extension MappingResolver {
         let makers =
             entry.isOnNodes
             ? mapping.nodes.filter { $0.labels.contains(label) }.map(\.table)
-            : mapping.joins.filter { $0.type == label }.map(\.table)
+            : mapping.allJoins.filter { $0.type == label }.map(\.table)
                 + mapping.nodes.filter { $0.references.contains { $0.type == label } }.map(\.table)
         for table in makers {
             let found = properties[0].first { $0.table == table }

@@ -54,7 +54,9 @@ struct MappingResolver {
                 checkWholeRows(mapping.rows, mapping.columns, entry)
                 result.nodes.append(mapping)
             case .join(let join):
-                if let mapping = self.join(join, entry, table) {
+                if let refresh = entry.refresh {
+                    if let mapping = computed(join, refresh, entry) { result.computed.append(mapping) }
+                } else if let mapping = self.join(join, entry, table) {
                     checkWholeRows(mapping.rows, mapping.columns, entry)
                     result.joins.append(mapping)
                 }
@@ -76,7 +78,8 @@ struct MappingResolver {
 
     private mutating func table(of entry: TableEntry) -> Catalog.Table? {
         let name = entry.table.value
-        if let table = catalog.table(name) { return table }
+        if let table = catalog.table(name), entry.refresh == nil { return table }
+        if catalog.table(name) != nil || catalog.view(name) != nil { return view(of: entry) }
         let remedy = Suggestion.remedy(for: name.description, among: catalog.tables.map(\.name.description))
         if entry.role == .skip {
             note(
@@ -113,23 +116,33 @@ extension MappingResolver {
         return mapping
     }
 
-    private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
+    /// What a row of a table, or of a view, becomes between two nodes.
+    mutating func relationship(
+        _ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table, isView: Bool = false
+    ) -> JoinMapping? {
         checkName(join.type, "relationship type")
-        let from = end(join.from, from: table, isEnforced: join.from.isEnforced, isJoin: true)
-        let to = end(join.to, from: table, isEnforced: join.to.isEnforced, isJoin: true)
+        let from = end(join.from, from: table, isEnforced: join.from.isEnforced && !isView, isJoin: true)
+        let to = end(join.to, from: table, isEnforced: join.to.isEnforced && !isView, isJoin: true)
         let properties = join.properties.compactMap { property($0, table) }
         let key = join.key.map { property($0, table, isKey: true) }
         checkProperties(join.key + join.properties + namesBesideColumns(entry))
-        let (rows, extra) = (condition(of: entry, table), extra(entry, table))
-        if let label = entry.softDelete?.label {
-            note(.value, label.position, "a relationship has no labels", "leave as: label out")
-        }
+        let extra = extra(entry, table)
         checkExcluded(entry, table, mapped: join.key + join.properties)
         let ownKey = key.compactMap(\.self)
         guard let from, let to, ownKey.count == key.count else { return nil }
         var mapping = JoinMapping(
             table: table.name, type: join.type.value, ownKey: ownKey, from: from, to: to, properties: properties)
-        (mapping.rows, mapping.extra) = (rows, extra)
+        mapping.extra = extra
+        return mapping
+    }
+
+    private mutating func join(_ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table) -> JoinMapping? {
+        let rows = condition(of: entry, table)
+        if let label = entry.softDelete?.label {
+            note(.value, label.position, "a relationship has no labels", "leave as: label out")
+        }
+        guard var mapping = relationship(join, entry, table) else { return nil }
+        mapping.rows = rows
         mapping.waits = [join.from, join.to].contains {
             !$0.isEnforced || nodes[$0.references.value]?.rows.isAlways == false
         }

@@ -17,7 +17,11 @@ enum TableFindings {
 
     private static func reason(_ name: QualifiedName, _ table: SourceFacts.TableFacts) -> (String, String)? {
         switch table.kind {
-        case .view, .materializedView: return ("is a view: it has no changes of its own", "map the tables below it")
+        case .view, .materializedView:
+            return (
+                "is a view: it has no changes of its own",
+                "map the tables below it; or, for relationships, say how often it is read again: refresh: 10s"
+            )
         case .foreignTable: return ("is a foreign table: its changes are in another server's WAL", "follow that server")
         case .other: return ("is no table", "leave it out")
         case .table, .partitionedTable: break
