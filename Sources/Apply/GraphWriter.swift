@@ -104,7 +104,7 @@ public final class GraphWriter {
 
     /// Forgets the pipeline.
     public func deleteCheckpoint() throws(ApplyError) {
-        for label in ["LockstepTable", "LockstepSchemaChange", LoadStore.label] {
+        for label in ["LockstepTable", "LockstepSchemaChange", "LockstepView", LoadStore.label] {
             try transaction("MATCH (n:\(label) {pipeline: $pipeline}) DELETE n", ["pipeline": .string(pipeline)])
         }
         try transaction(CheckpointStatement.delete, ["pipeline": .string(pipeline)])

@@ -14,6 +14,8 @@ public enum PipelineEvent: Sendable {
     case loadProgress(LoadProgress)
     /// Tables were loaded while the stream went on.
     case loaded(tables: [String], rows: Int64, seconds: Double)
+    /// A view was read again: rows that differed, and that were gone.
+    case viewRead(String, rows: Int, changed: Int, removed: Int, seconds: Double)
     /// What was read last is ahead of the stream, which is followed to there.
     case catchingUp(from: LSN, to: LSN)
     case snapshotFinished(rows: Int64, seconds: Double)

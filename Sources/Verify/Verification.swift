@@ -69,10 +69,13 @@ public struct Verification: Sendable {
     ///
     /// - Parameters:
     ///   - waitForGraph: Blocks until the graph has applied everything up to a position; false when it gave up.
+    ///   - waitForView: Then blocks until the graph has the rows of a view as they were there, or later; false when it gave
+    ///     up.
     ///   - progress: Called now and then, at least once for each step.
     ///   - stop: Ends the run with an error of kind `.stopped`.
     public func run(
-        waitForGraph: (LSN) throws -> Bool, progress: (Progress) -> Void = { _ in }, stop: StopSignal
+        waitForGraph: (LSN) throws -> Bool, waitForView: (QualifiedName, LSN) throws -> Bool = { _, _ in true },
+        progress: (Progress) -> Void = { _ in }, stop: StopSignal
     ) throws(VerifyError) -> Report {
         let start = MonotonicTime.now
         let source = try SourceReader(source, stop: stop)
@@ -87,7 +90,12 @@ public struct Verification: Sendable {
             var run = ComparisonRun(
                 comparison: comparison, source: source, graph: graph, limits: limits, stop: stop)
             let table = try run.run(
-                waitForGraph: { lsn throws(VerifyError) in try Self.wait(for: lsn, waitForGraph, stop) },
+                waitForGraph: { lsn throws(VerifyError) in
+                    try Self.wait(for: lsn, waitForGraph, stop)
+                    if comparison.isComputed {
+                        try Self.wait(for: lsn, { try waitForView(comparison.table, $0) }, stop, view: comparison.table)
+                    }
+                },
                 progress: { step, count in
                     progress(
                         Progress(
@@ -100,7 +108,9 @@ public struct Verification: Sendable {
         return report
     }
 
-    private static func wait(for lsn: LSN, _ body: (LSN) throws -> Bool, _ stop: StopSignal) throws(VerifyError) {
+    private static func wait(
+        for lsn: LSN, _ body: (LSN) throws -> Bool, _ stop: StopSignal, view: QualifiedName? = nil
+    ) throws(VerifyError) {
         guard !stop.isStopped else { throw .stopped }
         let isReached: Bool
         do {
@@ -113,7 +123,8 @@ public struct Verification: Sendable {
                 ? .stopped
                 : VerifyError(
                     .graphBehind(lsn),
-                    "the graph has not reached \(lsn) in time; see `lockstep status` whether the pipeline runs")
+                    view.map { "\($0) was not read again in time; see `lockstep status` how often it is, and why not" }
+                        ?? "the graph has not reached \(lsn) in time; see `lockstep status` whether the pipeline runs")
         }
     }
 }

@@ -33,6 +33,11 @@ final class RunDisplay: Sendable {
             case .loaded(let tables, let rows, let seconds):
                 let list = tables.joined(separator: ", ")
                 line(&state, "loaded", "\(list) rows=\(rows) seconds=\(Self.fixed(seconds, 1))")
+            case .viewRead(let view, let rows, let changed, let removed, let seconds):
+                guard changed + removed > 0 else { break }
+                line(
+                    &state, "read",
+                    "\(view) rows=\(rows) changed=\(changed) removed=\(removed) seconds=\(Self.fixed(seconds, 1))")
             case .catchingUp(let lsn, let until): line(&state, "catching up", "from=\(lsn) to=\(until)")
             case .snapshotFinished(let rows, let seconds):
                 line(&state, "snapshot done", "rows=\(rows) seconds=\(Self.fixed(seconds, 1))")

@@ -18,8 +18,17 @@ public struct TransactionSurvey {
 
     private let mapping: GraphMapping
     private let deferrable: Set<QualifiedName>
-    /// By relation index: whether its key is deferrable.
-    private var isDeferrable: [Bool] = []
+    private struct Seen {
+        let table: QualifiedName
+        let isDeferrable: Bool
+        var isChanged = false
+    }
+
+    /// By relation index.
+    private var relations: [Seen] = []
+
+    /// The tables that it changes.
+    public var tables: Set<QualifiedName> { Set(relations.filter(\.isChanged).map(\.table)) }
 
     public init(mapping: GraphMapping) {
         self.mapping = mapping
@@ -29,15 +38,18 @@ public struct TransactionSurvey {
 
     /// Takes the next changes of the transaction.
     public mutating func look(at buffer: ChangeBuffer, _ range: Range<Int>) {
-        for relation in buffer.relations.dropFirst(isDeferrable.count) {
-            isDeferrable.append(deferrable.contains(mapping.table(of: relation)))
+        for relation in buffer.relations.dropFirst(relations.count) {
+            let table = mapping.table(of: relation)
+            relations.append(Seen(table: table, isDeferrable: deferrable.contains(table)))
         }
         for index in range {
             let change = buffer.changes[index]
+            let relation = Int(change.relation)
             changeCount += 1
+            relations[relation].isChanged = true
             switch change.kind {
-            case .truncate: truncations[mapping.table(of: buffer.relations[Int(change.relation)])] = changeCount
-            case .insert, .update: isIndivisible = isIndivisible || isDeferrable[Int(change.relation)]
+            case .truncate: truncations[relations[relation].table] = changeCount
+            case .insert, .update: isIndivisible = isIndivisible || relations[relation].isDeferrable
             case .delete: break
             }
         }

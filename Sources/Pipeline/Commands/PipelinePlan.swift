@@ -46,24 +46,41 @@ public enum PipelinePlan {
     }
 
     static func make(
-        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory]
+        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory], sparing views: Set<QualifiedName> = []
     ) throws(PipelineError) -> Plan {
-        try evolved(file, source, memory: memory).plan
+        try evolved(file, source, memory: memory, sparing: views).plan
     }
 
     /// The mapping for the database as it is now, and what has happened to its tables since they were remembered.
+    ///
+    /// - Parameter views: Those that are left out where the mapping does not fit to them any more; `unfit` says why not.
     static func evolved(
-        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory]
-    ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution) {
+        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory], sparing views: Set<QualifiedName>
+    ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution, unfit: [QualifiedName: String]) {
         // What commits from here on may be missing in the catalog.
         let lsn = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
-        do throws(MappingError) {
+        func lay(_ file: MappingFile) throws(MappingError) -> (Plan, SchemaEvolution) {
             let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
             let mapping = try file.resolve(against: catalog, evolution, memory: memory, at: lsn)
             return (Plan(mapping: mapping, file: evolution.file, catalog: catalog), evolution)
+        }
+        do throws(MappingError) {
+            let (plan, evolution) = try lay(file)
+            return (plan, evolution, [:])
         } catch {
-            throw PipelineError(error)
+            var unfit: [QualifiedName: String] = [:]
+            for view in views {
+                do throws(MappingError) {
+                    _ = try lay(file.leavingOut(views: views.subtracting([view])))
+                } catch let fault {
+                    unfit[view] = fault.faults.first?.message
+                }
+            }
+            guard let (plan, evolution) = try? lay(file.leavingOut(views: Set(unfit.keys))) else {
+                throw PipelineError(error)
+            }
+            return (plan, evolution, unfit)
         }
     }
 }

@@ -42,7 +42,13 @@ public struct PipelineResync: Sendable {
         let memory = try SchemaMemory.read(graph, pipeline: settings.name)
         let mapping = try PipelinePlan.make(file, source, memory: memory).mapping
         let tables = try tables(names, mapping)
-        if let condition { try check(condition, on: tables[0], source) }
+        if let condition {
+            guard mapping.tables.contains(tables[0]) else {
+                throw PipelineError(
+                    "a view is read as a whole", "\(tables[0])", remedy: "Leave --where out.", isConfiguration: true)
+            }
+            try check(condition, on: tables[0], source)
+        }
         let checkpoint = try apply { () throws(ApplyError) in
             try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
         }
@@ -59,16 +65,17 @@ public struct PipelineResync: Sendable {
     }
 
     private func tables(_ names: [String], _ mapping: GraphMapping) throws(PipelineError) -> [QualifiedName] {
-        let possible = mapping.tables.filter { !mapping.isReadInOnePiece($0) }
+        let all = mapping.tables + mapping.computed.map(\.table)
+        let possible = all.filter { !mapping.isReadInOnePiece($0) }
         if names.isEmpty { return possible }
         var found: [QualifiedName] = []
         for name in names {
-            let meant = mapping.tables.filter { TableNameText(name).means($0) }
+            let meant = all.filter { TableNameText(name).means($0) }
             guard let table = meant.first, meant.count == 1 else {
                 throw PipelineError(
                     meant.isEmpty ? "a table is not in the mapping" : "a table's name is not enough", "\"\(name)\"",
                     remedy: meant.isEmpty
-                        ? "The mapping has \(mapping.tables.sorted().map(\.sql).joined(separator: ", "))."
+                        ? "The mapping has \(all.sorted().map(\.sql).joined(separator: ", "))."
                         : "Say which: \(meant.map(\.sql).joined(separator: ", ")).", isConfiguration: true)
             }
             guard possible.contains(table) else {

@@ -23,6 +23,8 @@ public struct PipelineStatus: Sendable {
     public var checkpoint: Checkpoint?
     /// Tables that are being loaded.
     public var loads: [TableLoad] = []
+    /// Views that become relationships.
+    public var views: [ViewState] = []
     public var currentLSN: LSN
     public var confirmedLSN: LSN?
     /// Bytes of WAL between the checkpoint and the current end.
@@ -52,15 +54,23 @@ public struct PipelineStatus: Sendable {
                 let waiting = try file.hasReferencesThatWait ? waitingReferences(file, source, graph) : nil
                 var status = try once(settings, source, graph)
                 status.waitingReferences = waiting
+                status.addUnread(file)
                 guard let interval, let first = status.checkpoint else { return status }
                 let began = MonotonicTime.now
                 _ = StopSignal().sleep(for: interval)
                 status = try once(settings, source, graph)
                 let seconds = (MonotonicTime.now - began) / .seconds(1)
                 status.waitingReferences = waiting
+                status.addUnread(file)
                 status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
                 return status
             }
+        }
+    }
+
+    private mutating func addUnread(_ file: MappingFile) {
+        for view in file.mappedViews where !views.contains(where: { $0.table == view }) {
+            views.append(ViewState(unread: view))
         }
     }
 
@@ -69,11 +79,13 @@ public struct PipelineStatus: Sendable {
     ) throws(PipelineError) -> Int64 {
         var count: Int64 = 0
         let memory = try SchemaMemory.read(graph, pipeline: file.pipeline)
-        let mapping = try PipelinePlan.make(file, source, memory: memory).mapping
+        let mapping = try PipelinePlan.make(
+            file, source, memory: memory, sparing: Set(file.mappedViews)
+        ).mapping
         let references = mapping.nodes.flatMap { node in
             node.references.filter { !$0.kept.isEmpty }.map { node.waitingQuery($0) }
         }
-        for query in references + mapping.joins.filter(\.waits).map({ $0.waitingQuery() }) {
+        for query in references + mapping.allJoins.filter(\.waits).map({ $0.waitingQuery() }) {
             do throws(BoltError) {
                 count += try graph.query(query).rows.first?.first?.integerValue ?? 0
             } catch {
@@ -107,7 +119,8 @@ public struct PipelineStatus: Sendable {
             seconds = max(0, Double(time - checkpoint.commitTime) / 1_000_000)
         }
         return PipelineStatus(
-            phase: phase, checkpoint: checkpoint, loads: loads, currentLSN: current,
+            phase: phase, checkpoint: checkpoint, loads: loads,
+            views: try ViewState.read(graph, pipeline: settings.name), currentLSN: current,
             confirmedLSN: slot?.confirmedFlushLSN,
             lagBytes: lag, lagSeconds: seconds, retainedWALBytes: slot?.retainedBytes ?? 0,
             walStatus: slot?.walStatus, activePID: slot?.activePID,

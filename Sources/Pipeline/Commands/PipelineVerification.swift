@@ -24,7 +24,12 @@ public enum PipelineVerification {
             let waiting = try WaitForGraph(settings, stop: stop)
             do throws(VerifyError) {
                 return try Verification(mapping: plan.mapping, source: settings.source, graph: settings.graph).run(
-                    waitForGraph: { try waiting.wait(for: $0, timeout: timeout) }, progress: progress, stop: stop)
+                    waitForGraph: { try waiting.wait(for: $0, timeout: timeout) },
+                    waitForView: { name, lsn in
+                        guard let view = plan.mapping.computed.first(where: { $0.table == name }) else { return true }
+                        return try waiting.wait(for: view, at: lsn, timeout: timeout)
+                    }, progress: progress,
+                    stop: stop)
             } catch {
                 throw PipelineError(error)
             }

@@ -3,6 +3,7 @@
 internal import Apply
 internal import Bolt
 internal import Capture
+internal import Mapping
 public import PostgreSQL
 public import Threading
 
@@ -48,6 +49,24 @@ public final class WaitForGraph {
                 return false
             }
             guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
+        }
+    }
+
+    /// Blocks the calling thread until the graph, which has reached `lsn`, has the rows of a view as they were there, or later.
+    ///
+    /// - Returns: False when `timeout` has passed before that.
+    func wait(for view: ComputedMapping, at lsn: LSN, timeout: Duration) throws(PipelineError) -> Bool {
+        let deadline = MonotonicTime.after(timeout)
+        return try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
+            while true {
+                let state = try ViewState.read(graph, pipeline: settings.name).first { $0.table == view.table }
+                // What it has not read shows as a change that is pending, if it is one of a followed table.
+                if let state, let read = state.lsn, read >= lsn || (!view.isByClock && !state.isPending) {
+                    return true
+                }
+                if MonotonicTime.now >= deadline { return false }
+                guard stop.sleep(for: .milliseconds(100)) else { throw PipelineError("stopped") }
+            }
         }
     }
 

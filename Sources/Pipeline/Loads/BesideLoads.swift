@@ -33,9 +33,8 @@ final class BesideLoads {
 
     /// The pass that all of them are in, or done with.
     var pass: TableLoad.Pass?
-    /// Transactions that ran when they were begun with. What they committed before may have been received, and is visible
-    /// when they have ended.
-    var earlier: (running: Set<UInt64>, patience: MonotonicTime?)?
+    /// Nil when they can be seen, and where none are begun with.
+    var earlier: EarlierTransactions?
     private var plans: [QualifiedName: [TableHeap]] = [:]
     var leftovers: (table: QualifiedName, keys: PagedQuery)?
 
@@ -84,6 +83,13 @@ final class BesideLoads {
         }
         let known = Set(active.map(\.request.id))
         waiting = all.filter { !known.contains($0.request.id) }
+    }
+
+    /// Takes the requests to read views again.
+    func takeViews(_ mapping: GraphMapping) -> [TableLoad] {
+        let views = Set(mapping.computed.map(\.table))
+        defer { waiting.removeAll { views.contains($0.request.table) } }
+        return waiting.filter { views.contains($0.request.table) }
     }
 
     /// Takes what is to be loaded next, with the tables that refer to it: all that asks for whole tables, or one thing else.

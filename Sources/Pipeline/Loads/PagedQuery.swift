@@ -12,8 +12,10 @@ final class PagedQuery {
     private let stop: StopSignal
     private var hasMore = true
 
+    /// - Parameter pipeline: Nobody writes for it while the scan lasts, as for any reader who takes its checkpoint's lock.
     init(
-        _ query: EncodedStatement, pageSize: Int = 5000, _ graph: BoltConfiguration, stop: StopSignal
+        _ query: EncodedStatement, pageSize: Int = 5000, _ graph: BoltConfiguration, holding pipeline: String? = nil,
+        stop: StopSignal
     ) throws(PipelineError) {
         self.pageSize = pageSize
         self.stop = stop
@@ -21,6 +23,14 @@ final class PagedQuery {
         do throws(BoltError) {
             channel = try BoltChannel(graph, wakeups: [waker])
             channel.interrupts = [waker]
+            if let pipeline {
+                channel.begin()
+                try channel.flush()
+                if case .failure(let failure) = try channel.receive() {
+                    throw BoltError(failure, server: graph.address)
+                }
+                _ = try channel.query(Self.holdText, ["pipeline": .string(pipeline)])
+            }
             channel.run(query.text, rows: query.rows, count: query.rowCount)
             try channel.flush()
             if case .failure(let failure) = try channel.receive() { throw BoltError(failure, server: graph.address) }
@@ -29,6 +39,8 @@ final class PagedQuery {
             throw PipelineError(error)
         }
     }
+
+    private static let holdText = "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) SET c.reader = randomUUID()"
 
     deinit {
         channel.close()

@@ -96,6 +96,7 @@ public struct Preflight {
             examination.faults.filter { fault in
                 fault.kind != .unknownName || fault.position.map { !explained.contains($0) } ?? true
             }.map { PreflightFinding($0) })
+        note(try ViewFindings.findings(examination.sound, connection))
         sourceFacts?.filters = try FilterProbe.run(examination.sound, trying: true, connection)
         plan = Plan(mapping: examination.sound, file: evolution.file, catalog: catalog)
         isMappingWhole = examination.mapping != nil
@@ -171,6 +172,7 @@ public struct Preflight {
             }
         }
         if let graphFacts {
+            if let plan { note(ViewFindings.failures(graphFacts.views, plan.mapping)) }
             note(GraphFindings.findings(graphFacts, mapping: plan?.mapping, pipeline: reading.pipeline))
         }
     }

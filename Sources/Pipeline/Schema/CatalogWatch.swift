@@ -16,6 +16,8 @@ struct CatalogWatch {
     private let mapped: Set<QualifiedName>
     /// Tables that the mapping was made for as they are.
     private let uneven: Set<QualifiedName>
+    /// Views of the file, whether the mapping fits to them or not.
+    private let views: [(name: QualifiedName, version: String?)]
     private let report: @Sendable (PipelineEvent) -> Void
 
     /// - Parameter plan: What the attempt goes by.
@@ -27,6 +29,7 @@ struct CatalogWatch {
         partitions = PartitionWatch(settings: settings, plan: plan)
         mapped = Set(plan.mapping.tables)
         uneven = Set(plan.catalog.tables.filter(\.hasUnevenPartitions).map(\.name))
+        views = file.mappedViews.map { ($0, plan.catalog.view($0)?.version) }
         self.report = report
     }
 
@@ -35,7 +38,7 @@ struct CatalogWatch {
         "SELECT "
         + [
             ("pg_class", "relkind IN ('r', 'p')"), ("pg_attribute", "attnum > 0"), ("pg_constraint", "true"),
-            ("pg_index", "true"),
+            ("pg_index", "true"), ("pg_rewrite", "true"),
         ].map { table, condition in
             "(SELECT count(*) || ' ' || coalesce(sum(xmin::text::int8), 0) FROM pg_catalog.\(table) WHERE \(condition))"
         }.joined(separator: " || ' ' || ")
@@ -104,6 +107,9 @@ struct CatalogWatch {
             return false
         }
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+        // One that the mapping does not fit to any more cannot be read, and its reader says so.
+        let isRedefined = views.contains { catalog.view($0.name)?.version != $0.version }
+        if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
         // What a partition's own settings leave out of the stream is for the resolver to say.
         return !evolution.changes.isEmpty
             || catalog.tables.contains {

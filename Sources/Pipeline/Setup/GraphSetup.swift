@@ -78,7 +78,7 @@ struct GraphSetup {
         let others = mapping.nodes.filter { $0.custom == nil }
         let sweeps =
             (custom + others).map { Sweep($0, Cypher.nodeSweep($0.label)) }
-            + mapping.joins.filter(\.waits).map { Sweep(text: Cypher.nodeSweep($0.waitingLabel), table: $0.table) }
+            + mapping.allJoins.filter(\.waits).map { Sweep(text: Cypher.nodeSweep($0.waitingLabel), table: $0.table) }
         for sweep in sweeps {
             try apply { () throws(ApplyError) in try writer.sweep(sweep, expecting: checkpoint) }
         }

@@ -187,7 +187,8 @@ public struct PipelineSetup: Sendable {
 
     private func script(_ plan: Plan, protected: [QualifiedName]) -> String {
         let role = "lockstep"
-        let schemas = Set(plan.mapping.tables.map(\.schema)).sorted()
+        let readable = plan.mapping.tables + plan.mapping.computed.map(\.table)
+        let schemas = Set(readable.map(\.schema)).sorted()
         var lines = [
             "-- What the pipeline \"\(settings.name)\" needs in PostgreSQL. Run as the owner of the tables or a superuser.",
             "-- wal_level has to be logical (ALTER SYSTEM SET wal_level = 'logical'; then restart).",
@@ -197,7 +198,7 @@ public struct PipelineSetup: Sendable {
             "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(plan.catalog.database)) TO \(role);",
         ]
         for schema in schemas { lines.append("GRANT USAGE ON SCHEMA \(QualifiedName.quoted(schema)) TO \(role);") }
-        lines.append("GRANT SELECT ON \(plan.mapping.tables.map(\.sql).joined(separator: ", ")) TO \(role);")
+        lines.append("GRANT SELECT ON \(readable.map(\.sql).joined(separator: ", ")) TO \(role);")
         if !protected.isEmpty {
             lines += [
                 "-- Row security would hide rows of \(protected.map(\.description).joined(separator: ", ")) from it.",

@@ -57,6 +57,7 @@ extension StreamPump {
 
     private mutating func beginLoads(_ beside: BesideLoads) throws(PipelineError) -> Bool {
         guard beside.hasWork else { return false }
+        views?.take(beside.takeViews(mapping))
         var refused: [TableLoad] = []
         let loads = beside.takeNext(mapping, refused: &refused)
         let ledger = LoadLedger(loads)
@@ -70,13 +71,11 @@ extension StreamPump {
                 let heaps = try beside.heaps(of: load.request.table, reader)
                 ledger.update(load) { $0.begin(over: heaps, mapping) }
             }
-            // What was going on while nobody kept a list of what was received.
-            let patience = try capture { () throws(CaptureError) in
-                try reader.waitsForStandbys() ? nil : MonotonicTime.after(.seconds(2))
-            }
             // A transaction that wrote to a table before that was published is in the stream in part, or not at all.
             let isNew = loads.contains { [.added, .schemaChanged].contains($0.request.reason) }
-            beside.earlier = (snapshot.running, isNew ? nil : patience)
+            beside.earlier = try capture { () throws(CaptureError) in
+                try EarlierTransactions(snapshot, reader, all: isNew)
+            }
             try capture { () throws(CaptureError) in try reader.end() }
             settling = made
             useEncoder()
@@ -90,7 +89,8 @@ extension StreamPump {
 
     /// Everything is in, and nothing of it is newer than what the stream brings.
     private mutating func endLoads(_ beside: BesideLoads, _ settling: Settling) throws(PipelineError) {
-        try put(between([LoadStore.remove(settling.ledger.loads, pipeline: beside.settings.name)]))
+        let isDone = LoadStore.remove(settling.ledger.loads, pipeline: beside.settings.name)
+        try put(between([isDone] + forgetViews(of: settling)))
         beside.end(settling.ledger)
         self.settling = nil
         useEncoder()
@@ -102,14 +102,13 @@ extension StreamPump {
         let reader = try settling.reader()
         let snapshot = try capture { () throws(CaptureError) in try reader.begin() }
         try capture { () throws(CaptureError) in try reader.end() }
-        let isLate = earlier.patience.map { MonotonicTime.now >= $0 } ?? false
-        guard isLate || snapshot.running.isDisjoint(with: earlier.running) else { return false }
+        guard earlier.areVisible(in: snapshot) else { return false }
         beside.earlier = nil
         return true
     }
 
     /// A batch that leaves the checkpoint where it is.
-    private func between(_ statements: [EncodedStatement]) -> EncodedBatch { EncodedBatch(statements, at: position) }
+    func between(_ statements: [EncodedStatement]) -> EncodedBatch { EncodedBatch(statements, at: position) }
 
     /// What is known of a load by now, as a statement of the batch in hand.
     private func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {

@@ -108,7 +108,7 @@ extension StreamPump {
         let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)
         report(.largeTransaction(at: end.commitLSN, changes: survey.changeCount, continuing: unfinished))
         // What the graph does not say yet of the transaction that it is going to hold in part.
-        if unfinished == nil { try put(part([], end, begin)) }
+        if unfinished == nil { try put(part(noteViews(of: survey.tables, end), end, begin)) }
         let start = unfinished ?? begin
         if start.pass == .truncations, !survey.truncations.isEmpty {
             var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .retractions, changes: 0))

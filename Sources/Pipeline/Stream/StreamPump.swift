@@ -48,6 +48,8 @@ struct StreamPump {
     var settling: Settling?
     /// Tables that are to be loaded meanwhile; nil where the stream is followed to settle what was.
     let beside: BesideLoads?
+    /// Views that are read meanwhile; nil where there are none.
+    let views: ViewDesk?
     private let queue: BatchQueue
     private let progress: ApplyProgress
     private(set) var limits: BatchLimits
@@ -75,7 +77,7 @@ struct StreamPump {
 
     init(
         stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
-        limits: BatchLimits, stop: StopSignal, settling: Settling?, beside: BesideLoads?,
+        limits: BatchLimits, stop: StopSignal, settling: Settling?, beside: BesideLoads?, views: ViewDesk? = nil,
         graph: BoltConfiguration, abandon: StopSignal,
         report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
@@ -87,6 +89,7 @@ struct StreamPump {
         self.report = report
         self.settling = settling
         self.beside = beside
+        self.views = views
         encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
         unfinished = progress.checkpoint.partial
         self.queue = queue
@@ -108,7 +111,9 @@ struct StreamPump {
             case .nothing:
                 try sealIfWelcome()
                 try followIdleLog()
-                if try advanceLoads(hasMore: false) { continue }
+                // Neither keeps the other waiting.
+                let hasHanded = try advanceViews()
+                if try advanceLoads(hasMore: false) || hasHanded { continue }
                 if let settling, position < settling.ledger.until { try settling.hurry() }
                 try wait()
             case .change:
@@ -117,9 +122,11 @@ struct StreamPump {
             case .transaction:
                 try transactionEnded()
                 _ = try advanceLoads(hasMore: true)
+                _ = try advanceViews()
             case .spooled:
                 try spooledTransactionEnded()
                 _ = try advanceLoads(hasMore: true)
+                _ = try advanceViews()
             case .message: messageCame()
             case .keepalive(let position):
                 if buffer.isEmpty, !stream.isInTransaction { idlePosition = max(idlePosition, position) }
@@ -187,7 +194,8 @@ struct StreamPump {
         let lookedUp = try lookUpUnchanged(0..<end.changeCount)
         let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
         return EncodedBatch(
-            statements: lookedUp + statements + lookups.take(), changeCount: end.changeCount, transactionCount: count,
+            statements: lookedUp + statements + lookups.take() + noteViews(0..<end.changeCount),
+            changeCount: end.changeCount, transactionCount: count,
             firstLSN: buffer.transactions.first?.commitLSN, end: end)
     }
 
@@ -263,9 +271,11 @@ struct StreamPump {
         if settling != nil || beside?.hasWork == true { deadline = min(deadline, .after(.milliseconds(20))) }
         if idlePosition > put { deadline = min(deadline, max(lastPut + idleInterval, .after(.milliseconds(20)))) }
         try capture { () throws(CaptureError) in
-            try stream.wait(wakeups: [queue.drained, progress.moved, waker], deadline: deadline)
+            try stream.wait(
+                wakeups: [queue.drained, progress.moved, waker] + (views.map { [$0.ready] } ?? []), deadline: deadline)
         }
         queue.drained.drain()
         progress.moved.drain()
+        views?.ready.drain()
     }
 }

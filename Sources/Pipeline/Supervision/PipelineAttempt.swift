@@ -50,6 +50,8 @@ final class PipelineAttempt: Sendable {
         var begun: [TableLoad]
         /// What is to be loaded beside the stream.
         var loads: [TableLoad]
+        /// Views that the mapping does not fit to any more, and why not.
+        var unfit: [QualifiedName: String]
     }
 
     func run() async throws(PipelineError) {
@@ -64,8 +66,21 @@ final class PipelineAttempt: Sendable {
         let schema = SchemaKeeper(
             settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
         try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
-        checkpoint = try await followStream(start.plan, schema, from: checkpoint, loading: start.loads)
+        let reached = checkpoint
+        let views = try await DedicatedThread.run(name: "views") { [self] () throws(PipelineError) in
+            try followViews(start, expecting: reached)
+        }
+        checkpoint = try await followStream(
+            start.plan, schema, from: checkpoint, loading: start.loads, views: views)
         report(.stopped(checkpoint))
+    }
+
+    private func followViews(_ start: Start, expecting checkpoint: Checkpoint) throws(PipelineError) -> [ViewState] {
+        try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
+            try ViewFollowing(settings: settings, plan: start.plan, unfit: start.unfit).carryOut(
+                GraphWriter(channel: graph, pipeline: settings.name, owner: owner), graph, expecting: checkpoint, report
+            )
+        }
     }
 
     // MARK: Preparation
@@ -87,7 +102,9 @@ final class PipelineAttempt: Sendable {
             throw PipelineError("this PostgreSQL is too old", fault, at: settings.source.description)
         }
         let memory = try SchemaMemory.read(graph, pipeline: settings.name)
-        let (plan, evolution) = try PipelinePlan.evolved(file, source, memory: memory)
+        let views = try ViewState.read(graph, pipeline: settings.name)
+        let (plan, evolution, unfit) = try PipelinePlan.evolved(
+            file, source, memory: memory, sparing: Set(views.map(\.table)))
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping).createConstraints(graph)
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
@@ -113,7 +130,8 @@ final class PipelineAttempt: Sendable {
             loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
         }
         return Start(
-            plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads)
+            plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads,
+            unfit: unfit)
     }
 
     /// What an earlier attempt has begun to read, if it can go on; why it cannot is reported.
@@ -283,7 +301,10 @@ final class PipelineAttempt: Sendable {
         let unfinished = checkpoint
         try apply { () throws(ApplyError) in
             try writer.write(
-                unfinished, and: [LoadStore.clearing(pipeline: settings.name)], expecting: start.checkpoint)
+                unfinished,
+                and: [
+                    LoadStore.clearing(pipeline: settings.name), ViewState.clearing(pipeline: settings.name),
+                ], expecting: start.checkpoint)
         }
         snapshotBegun.store(true, ordering: .releasing)
 
@@ -356,15 +377,17 @@ final class PipelineAttempt: Sendable {
     /// - Parameters:
     ///   - ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
     ///   - loads: What is to be loaded meanwhile.
+    ///   - views: What the graph has of views, which are read meanwhile.
     private func followStream(
         _ plan: Plan, _ schema: SchemaKeeper?, from checkpoint: Checkpoint, settling ledger: LoadLedger? = nil,
-        loading loads: [TableLoad] = []
+        loading loads: [TableLoad] = [], views: [ViewState] = []
     ) async throws(PipelineError) -> Checkpoint {
         let mapping = plan.mapping
         let queue = BatchQueue(capacity: 1)
         let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
         let streamStop = stop.child()
         let binary = mapping.isBinaryExact
+        let desk = views.isEmpty ? nil : ViewDesk(mapping.computed, views, pipeline: settings.name)
         let outcomes = await withTaskGroup(of: Result<Void, PipelineError>.self) { group in
             group.addTask { [self] in
                 let outcome = await result { () async throws(PipelineError) in
@@ -392,6 +415,7 @@ final class PipelineAttempt: Sendable {
                                 ? BesideLoads(
                                     settings: settings, mapping: mapping, loads: loads, report: report, stop: streamStop
                                 ) : nil,
+                            views: desk,
                             graph: settings.graph, abandon: abandon,
                             report: report)
                         try pump.run()
@@ -417,6 +441,15 @@ final class PipelineAttempt: Sendable {
                         try CatalogWatch(settings: settings, file: file, plan: plan, report: report).run(
                             until: streamStop)
                     }
+                }
+            }
+            if let desk {
+                group.addTask { [self] in
+                    await DedicatedThread.run(name: "views") { [self] in
+                        ViewReader(settings: settings, limits: limits, desk: desk, report: report, stop: streamStop)
+                            .run()
+                    }
+                    return .success(())
                 }
             }
             group.addTask {

@@ -54,8 +54,9 @@ extension Comparison {
             + "TO STDOUT (FORMAT binary)"
     }
 
-    /// Equal rows have nothing else that changes. Where others are looked up, their versions count, too.
+    /// Equal rows have nothing else that changes, nor have those of a view. Where others are looked up, their versions count, too.
     private func version(_ partitioned: Set<QualifiedName>) -> String {
+        if isComputed { return "ROW(t.*)::text" }
         guard distinct == nil else { return "pg_catalog.concat(t.\(QualifiedName.quoted(DistinctRows.countColumn)))" }
         func version(of row: String) -> String { "\(row).tableoid, ' ', \(row).ctid, ' ', \(row).xmin" }
         var others: [String] = []
@@ -70,7 +71,9 @@ extension Comparison {
     }
 
     private func rows(_ partitioned: Set<QualifiedName>) -> String {
-        distinct?.rows(of: table, isPartitioned: partitioned.contains(table)) ?? Self.rows(of: table, partitioned)
+        if isComputed { return table.sql }
+        return distinct?.rows(of: table, isPartitioned: partitioned.contains(table))
+            ?? Self.rows(of: table, partitioned)
     }
 
     private static func rows(of table: QualifiedName, _ partitioned: Set<QualifiedName>) -> String {

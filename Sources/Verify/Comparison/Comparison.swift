@@ -32,6 +32,8 @@ struct Comparison {
     var lookup: [Int]
     /// Where its nodes count equal rows.
     var distinct: DistinctRows?
+    /// Its rows are those of a view.
+    var isComputed = false
     /// What a row refers to and has to be there, for the row to make anything.
     var targets: [Target]
 
@@ -81,7 +83,8 @@ struct Comparison {
         let references = mapping.nodes.flatMap { node in
             node.references.map { Comparison(node, $0, in: mapping) }
         }
-        return nodes + references + mapping.joins.map { Comparison($0, in: mapping) }
+        let joins = mapping.joins.map { Comparison($0, in: mapping) }
+        return nodes + references + joins + mapping.computed.map { Comparison($0, in: mapping) }
     }
 
     private init(_ node: NodeMapping, in mapping: GraphMapping) {
@@ -120,6 +123,11 @@ struct Comparison {
         rows = join.rows
         lookup = Array(key.indices.suffix(join.key.count))
         add(join.extra)
+    }
+
+    private init(_ computed: ComputedMapping, in mapping: GraphMapping) {
+        self.init(computed.join, in: mapping)
+        isComputed = true
     }
 
     private init(

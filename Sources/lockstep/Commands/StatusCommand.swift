@@ -64,6 +64,10 @@ enum StatusCommand: Command {
                 } ?? "waiting"
             rows.append(("loading", "\(load.request.table) (\(load.request.reason.rawValue)): \(state)"))
         }
+        for view in status.views {
+            rows.append(("view", "\(view.table): \(text(view))"))
+            if let failure = view.failure { rows.append(("", "it cannot be read: \(failure)")) }
+        }
         if let waiting = status.waitingReferences {
             rows.append(("waiting", "\(waiting) references to rows that are not there"))
         }
@@ -80,6 +84,21 @@ enum StatusCommand: Command {
             if let advice = change.advice { rows.append(("", advice)) }
         }
         return rows
+    }
+
+    private static func text(_ view: ViewState) -> String {
+        let pending = view.isPending ? ", changed since" : ""
+        guard let at = view.readAt else { return "not read yet" }
+        return "\(view.rows) rows, read at \(at.prefix(19)) in \(RunDisplay.fixed(view.seconds, 1)) s" + pending
+    }
+
+    private static func json(_ view: ViewState) -> JSONText {
+        .object([
+            ("table", .string(view.table.description)), ("pending", .bool(view.isPending)),
+            ("lsn", view.lsn.map { .string($0.description) } ?? .null),
+            ("readAt", view.readAt.map { .string($0) } ?? .null), ("rows", .number(Int(view.rows))),
+            ("seconds", .decimal(view.seconds)), ("failure", view.failure.map { .string($0) } ?? .null),
+        ])
     }
 
     private static func json(_ status: PipelineStatus, _ file: MappingFile) -> String {
@@ -104,6 +123,7 @@ enum StatusCommand: Command {
                 } ?? .null
             ),
             ("loads", .array(status.loads.map(json))),
+            ("views", .array(status.views.map(json))),
             ("rowsPerSecond", status.changesPerSecond.map { .decimal($0) } ?? .null),
             ("waitingReferences", status.waitingReferences.map { .number(Int($0)) } ?? .null),
             ("notVerified", .array(file.tablesWithCypher.map { .string($0.description) })),

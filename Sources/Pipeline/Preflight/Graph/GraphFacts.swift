@@ -29,6 +29,8 @@ struct GraphFacts: Sendable {
     /// What the file's `schema` means for it, and its indexes that cannot be used yet.
     var schemaSteps: [SchemaStep] = []
     var unfinished = SchemaWork.Unfinished()
+    /// What it has of views.
+    var views: [ViewState] = []
     var checkpoint: Checkpoint?
     var hasReadCheckpoint = false
     /// Names of other pipelines that have a checkpoint in this graph.

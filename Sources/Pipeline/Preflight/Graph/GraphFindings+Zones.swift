@@ -33,14 +33,14 @@ extension GraphFindings {
 
 extension GraphMapping {
     fileprivate var ends: [RelationshipEnd] {
-        nodes.flatMap(\.ends) + joins.flatMap { [$0.from, $0.to] }
+        nodes.flatMap(\.ends) + allJoins.flatMap { [$0.from, $0.to] }
     }
 }
 
 extension GraphMapping {
     /// Names of the zones that date-times are given in.
     var zones: [String] {
-        let properties = nodes.flatMap(\.properties) + joins.flatMap(\.properties)
+        let properties = nodes.flatMap(\.properties) + allJoins.flatMap(\.properties)
         let names = properties.compactMap { property -> String? in
             if case .named(let name)? = property.conversion.policy.zone { name } else { nil }
         }

@@ -130,7 +130,7 @@ enum GraphFindings {
     private static func names(_ facts: GraphFacts, _ mapping: GraphMapping?) -> [PreflightFinding] {
         guard facts.product == .arcadeDB, let mapping else { return [] }
         let labels = Set(mapping.nodes.flatMap(\.labels))
-        let types = Set(mapping.nodes.flatMap { $0.references.map(\.type) } + mapping.joins.map(\.type))
+        let types = Set(mapping.nodes.flatMap { $0.references.map(\.type) } + mapping.allJoins.map(\.type))
         let clashing =
             labels.intersection(types).union(labels.intersection(facts.typesInUse))
             .union(types.intersection(facts.labelsInUse))

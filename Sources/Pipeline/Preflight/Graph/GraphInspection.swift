@@ -68,6 +68,7 @@ struct GraphInspection {
                 try GraphWriter.readCheckpoint(channel, pipeline: pipeline)
             }
             facts.hasReadCheckpoint = true
+            facts.views = try ViewState.read(channel, pipeline: pipeline)
         }
         let label = Cypher.quoted(GraphMapping.checkpointLabel)
         let names = try query("MATCH (c:\(label)) RETURN c.pipeline").rows.compactMap(\.first?.stringValue)
