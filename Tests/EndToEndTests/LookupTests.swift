@@ -126,7 +126,7 @@ struct `What nodes look up` {
                     UPDATE orders SET status_id = id % 6 + 1 WHERE id % 6 <> 1;
                     DELETE FROM status WHERE id = 1
                     """)
-                try await project.sql((0..<40).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))
+                try await project.sql((0..<25).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))
                 try await project.settle()
                 try await expectValues(project)
                 try await project.expectEqual("LOCKSTEP_SEED=\(seed)")
