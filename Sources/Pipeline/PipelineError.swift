@@ -87,6 +87,8 @@ extension PipelineError {
         case .postgres:
             guard let cause = error.postgres else { fallthrough }
             self.init(cause)
+            // A table or a column that is read has got another name since the catalog was read.
+            if ["42P01", "42703"].contains(cause.sqlState) { self.disposition = .schemaChanged }
         case .protocolViolation, .streamEnded, .tableMissing:
             self.init("PostgreSQL failed", error.description, disposition: disposition)
         case .stopped: self.init("stopped", error.description)

@@ -70,6 +70,16 @@ struct RowRuleTests {
         #expect(found.first?.hasPrefix("m.yaml:10:") == true)
     }
 
+    @Test(arguments: [
+        (#"day > 3 AND "day"=4 or Day<>5"#, #""a ""b" > 3 AND "a ""b"=4 or "a ""b"<>5"#),
+        ("day > day '2020-01-01' AND day(x) = x::day", #""a ""b" > day '2020-01-01' AND day(x) = x::day"#),
+        ("'day' = cast(day AS day) OR day.x = x.day", #"'day' = cast("a ""b" AS day) OR day.x = x.day"#),
+        (#"f (day) = "Day""#, #"f ("a ""b") = "Day""#),
+    ])
+    func `a filter's column is told from types, functions and words`(filter: String, renamed: String) {
+        #expect(SQLCondition(filter).renaming(["day": #"a "b"#]) == renamed)
+    }
+
     @Test func `PostgreSQL before 15 has no row filters`() {
         #expect(errors("label: P\n    where: id = 7", Self.shop(version: 140_000))[0].contains("has no row filters"))
     }

@@ -101,6 +101,82 @@ struct SchemaEvolutionTests {
         #expect(ignored.changes.flatMap(\.sweeps).isEmpty && ignored.pausing.isEmpty)
     }
 
+    private static let rules = """
+          public.orders:
+            labels: [Order, {column: total, values: {1: One}}, {column: note, label: Noted}]
+            where: id > 3 AND (id) <> 7
+            softDelete: {column: total, equals: 9}
+            key: {id: id}
+            properties: {note: note}
+            derived: {both: "${note}/${id}", sum: "${total:-none}"}
+          public.lines: {label: Line, key: {id: id}}
+
+        """
+
+    private func ruled(_ policies: String, to catalog: Catalog) throws -> SchemaEvolution {
+        let file = try parsed(head.replacing("tables:", with: "schemaChanges: {\(policies)}\ntables:") + Self.rules)
+        let before = SchemaEvolution(file, memory: [], catalog: Self.catalog()).memory
+        return SchemaEvolution(file, memory: before, catalog: catalog)
+    }
+
+    @Test func `rules on rows follow a renamed column, and the lines that still say its old name are told`() throws {
+        let now = Self.catalog([(1, "no", 23), (2, "remark", 25), (3, "amount", 23)])
+        let evolution = try ruled("", to: now)
+        let order = try #require(try mapping(evolution, now).nodes.first)
+        #expect(order.rows.filter == #""no" > 3 AND ("no") <> 7"#)
+        #expect(order.rows.softDelete?.column == "amount")
+        #expect(order.conditionalLabels.map(\.test.column) == ["amount", "remark"])
+        #expect(order.extra.derived.map { $0.columns.map(\.column) } == [["remark", "no"], ["amount"]])
+        let fingerprints = try [Self.catalog(), now].map { catalog in
+            let evolution = try ruled("", to: catalog)
+            return Plan(mapping: try mapping(evolution, catalog), file: evolution.file, catalog: catalog)
+                .fingerprint(of: QualifiedName(schema: "public", name: "orders"))
+        }
+        #expect(fingerprints[0] == fingerprints[1])
+        #expect(
+            evolution.oldNames.map(\.advice) == [
+                "write no in place of id under public.orders in the mapping (m.yaml, lines 9, 11 and 13)",
+                "write remark in place of note under public.orders in the mapping (m.yaml, lines 8, 12 and 13)",
+                "write amount in place of total under public.orders in the mapping (m.yaml, lines 8, 10 and 13)",
+            ])
+        #expect(evolution.changes.compactMap(\.advice) == evolution.oldNames.map(\.advice))
+        #expect(try ruled("", to: Self.catalog()).oldNames.isEmpty)
+    }
+
+    @Test func `labels and derived properties leave with their column, and what says whether rows count is asked for`()
+        throws
+    {
+        let noted = Self.catalog([(1, "id", 23), (3, "total", 23)])
+        let evolution = try ruled("columnDropped: apply", to: noted)
+        let sweeps: [String] = evolution.changes.flatMap { $0.sweeps }
+        #expect(
+            sweeps.map { String($0.split(separator: " LIMIT 5000 ").last ?? "") } == [
+                "SET n.`note` = null RETURN count(*) AS deleted", "SET n.`both` = null RETURN count(*) AS deleted",
+                "REMOVE n:`Noted` RETURN count(*) AS deleted",
+            ])
+        let order = try #require(try mapping(evolution, noted).nodes.first)
+        #expect(order.conditionalLabels.map(\.label) == ["One"] && order.extra.derived.map(\.property) == ["sum"])
+        let uncounted = Self.catalog([(1, "id", 23), (2, "note", 25)])
+        let asked = try ruled("columnDropped: apply", to: uncounted)
+        #expect(throws: MappingError.self) { _ = try mapping(asked, uncounted) }
+    }
+
+    @Test func `a rule holds for no row of a version that lacks its column`() throws {
+        let evolution = try ruled("", to: Self.catalog())
+        let order = try #require(try mapping(evolution, Self.catalog()).nodes.first)
+        func version(_ columns: [(String, OID)]) -> Relation {
+            Relation(
+                oid: 10, name: order.table, replicaIdentity: .default,
+                columns: columns.map { Relation.Column(name: $0.0, type: $0.1) })
+        }
+        let before = order.carried(by: version([("id", 23), ("note", 25)]), retyped: [])
+        #expect(before.rows.softDelete == nil && before.conditionalLabels.map(\.label) == ["Noted"])
+        #expect(before.extra.derived.map(\.property) == ["both"])
+        let narrow = order.carried(by: version([("id", 23), ("note", 25), ("total", 21)]), retyped: ["total"])
+        #expect(narrow.rows.softDelete?.conversion.source == .int2)
+        #expect(narrow.conditionalLabels.first?.test.conversion.source == .int2)
+    }
+
     @Test func `a name that is another column by now has to be read`() throws {
         let now = Self.catalog([(1, "id", 23), (3, "total", 23), (4, "note", 25)])
         let evolution = try evolve("columnDropped: apply, columnAdded: apply", to: now)

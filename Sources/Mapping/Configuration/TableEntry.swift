@@ -68,6 +68,9 @@ struct DerivedEntry: Sendable, Equatable {
     /// Where the template stands.
     var position: FilePosition?
     var parts: [Part]
+
+    /// The columns in it.
+    var columns: [String] { parts.compactMap { if case .column(let name, _) = $0 { name } else { nil } } }
 }
 
 struct NodeEntry: Sendable, Equatable {

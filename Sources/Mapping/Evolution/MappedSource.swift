@@ -153,6 +153,11 @@ extension NodeMapping {
         result.properties = properties.compactMap { $0.carried(by: relation, retyped) }
         result.references = references.compactMap { $0.carried(by: relation, retyped) }
         result.lookups = lookups.compactMap { $0.carried(by: relation, retyped) }
+        result.conditionalLabels = conditionalLabels.compactMap { label in
+            label.test.carried(by: relation, retyped).map { ConditionalLabel(label: label.label, test: $0) }
+        }
+        result.rows.softDelete = rows.softDelete?.carried(by: relation, retyped)
+        result.extra = extra.carried(by: relation, retyped)
         return result
     }
 }
@@ -164,6 +169,34 @@ extension JoinMapping {
         result.from.key = from.key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.to.key = to.key.map { $0.carried(by: relation, retyped) ?? $0 }
         result.properties = properties.compactMap { $0.carried(by: relation, retyped) }
+        result.rows.softDelete = rows.softDelete?.carried(by: relation, retyped)
+        result.extra = extra.carried(by: relation, retyped)
+        return result
+    }
+}
+
+// A rule on a column that was not there yet holds for no row: whoever brings it to rows reads the table.
+extension ColumnTest {
+    fileprivate func carried(by relation: Relation, _ retyped: Set<String>) -> ColumnTest? {
+        source.carried(by: relation, retyped).map { then in
+            var result = self
+            result.conversion = then.conversion
+            return result
+        }
+    }
+}
+
+extension ExtraProperties {
+    fileprivate func carried(by relation: Relation, _ retyped: Set<String>) -> ExtraProperties {
+        var result = self
+        result.derived = derived.compactMap { property in
+            var then = property
+            then.parts = property.parts.compactMap { part in
+                guard case .column(let column, let otherwise) = part else { return part }
+                return column.carried(by: relation, retyped).map { .column($0, otherwise: otherwise) }
+            }
+            return then.parts.count == property.parts.count ? then : nil
+        }
         return result
     }
 }
@@ -187,16 +220,18 @@ extension ReferenceMapping {
 extension PropertyMapping {
     /// By the type that the column had then; nil where the tuples do not have it, or its values became something else.
     fileprivate func carried(by relation: Relation, _ retyped: Set<String>) -> PropertyMapping? {
-        guard let column = relation.columns.first(where: { $0.name == self.column }),
-            condition.map({ test in relation.columns.contains { $0.name == test.column } }) ?? true
-        else { return nil }
-        guard retyped.contains(self.column) else { return self }
+        guard let column = relation.columns.first(where: { $0.name == self.column }) else { return nil }
+        var result = self
+        if let condition {
+            guard let then = condition.carried(by: relation, retyped) else { return nil }
+            result.condition = then
+        }
+        guard retyped.contains(self.column) else { return result }
         let builtIn = Catalog(serverVersion: 0, database: "", tables: [], types: [:])
         guard conversion.part == nil, column.type.rawValue < 16384,
             var then = ValueConversion(type: column.type, in: builtIn, as: conversion.name)
         else { return nil }
         then.policy = conversion.policy
-        var result = self
         result.conversion = then
         return result
     }

@@ -14,6 +14,8 @@ public struct SchemaEvolution: Sendable {
     public private(set) var changes: [SchemaChange] = []
     /// What is to be remembered from here on.
     public private(set) var memory: [TableMemory] = []
+    /// Names in the file that the database does not have any more, and that are known to mean something.
+    public private(set) var oldNames: [OldName] = []
 
     private let old: [TableMemory]
     private let catalog: Catalog
@@ -85,10 +87,13 @@ public struct SchemaEvolution: Sendable {
             return drop(entry, known)
         }
         tableNames[name] = table.name
+        let old = OldName(
+            of: "table", name.description, in: name, now: table.name.description,
+            positions: file.tables.flatMap { $0.positions(ofTable: name) })
+        oldNames.append(old)
         if known.name != table.name {
             note(
-                .tableRenamed, name, "the table is called \(table.name) now", "the mapping goes on with it",
-                "write \(table.name) in place of \(name) in the mapping")
+                .tableRenamed, name, "the table is called \(table.name) now", "the mapping goes on with it", old.advice)
         }
         return follow(entry, table, known, replaced: nil)
     }
@@ -158,7 +163,8 @@ public struct SchemaEvolution: Sendable {
             return result
         }
         var names: [String: String] = [:]
-        for name in entry.columnNames {
+        let used = entry.columnNames
+        for name in used + entry.filterNames.subtracting(used).sorted() {
             if let column = table.column(name) {
                 compare(column, known.column(name) ?? known.columns.first { $0.number == column.number }, file)
             } else if let before = known.column(name) {
@@ -168,21 +174,23 @@ public struct SchemaEvolution: Sendable {
                     if let place = remembered.columns.firstIndex(where: { $0.number == column.number }) {
                         remembered.columns[place].fileName = name
                     }
+                    let old = OldName(
+                        of: "column", name, in: file, now: column.name, positions: entry.positions(ofColumn: name))
+                    oldNames.append(old)
                     if before.name != column.name {
                         note(
                             .columnRenamed, file, "column \(before.name) is called \(column.name) now",
-                            "the mapping goes on with it",
-                            "write \(column.name) in place of \(name) under \(file) in the mapping")
+                            "the mapping goes on with it", old.advice)
                     }
                     compare(column, before, file)
-                } else if !entry.identifyingColumns.contains(name) {
+                } else if !entry.indispensableColumns.contains(name) {
                     result = result.leavingOut(column: name)
                     goneColumns.append((file, name))
                     var gone = before
                     gone.fileName = name
                     gone.isDropped = true
                     remembered.columns.append(gone)
-                    if !before.isDropped { dropped(name, entry, isRenamed: column != nil) }
+                    if !before.isDropped { dropped(name, entry, before.type, isRenamed: column != nil) }
                 }
             }
         }
@@ -220,7 +228,7 @@ public struct SchemaEvolution: Sendable {
     }
 
     private mutating func dropped(
-        _ name: String, _ entry: TableEntry, isRenamed: Bool, isInFile: Bool = true
+        _ name: String, _ entry: TableEntry, _ type: OID, isRenamed: Bool, isInFile: Bool = true
     ) {
         let kind: SchemaChangeKind = isRenamed ? .columnRenamed : .columnDropped
         let policy = policies[kind]
@@ -230,29 +238,20 @@ public struct SchemaEvolution: Sendable {
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: isInFile ? "take \(name) out of \(entry.table.value) in the mapping" : nil)
         if policy == .apply {
-            change.sweeps = sweeps(ofColumn: name, entry) + sweeps(ofLookedUp: name, entry.table.value)
+            change.sweeps = sweeps(ofColumn: name, entry, type) + sweeps(ofLookedUp: name, entry.table.value)
         }
         change.needsReading = entry.countsRows && policy != .pause
         changes.append(change)
     }
 
-    private func removal(_ pattern: String, _ variable: String, _ property: String) -> String {
-        let property = "\(variable).\(Cypher.quoted(property))"
-        return "MATCH \(pattern) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 5000 SET \(property) = null"
-            + " RETURN count(*) AS deleted"
-    }
-
     /// What a table's nodes have by lookups, of one column there, or of any where it says nil.
     private func sweeps(of lookups: [LookupEntry], _ node: NodeEntry, column: String? = nil) -> [String] {
-        let own = Cypher.quoted(node.labels[0].value)
+        let label = node.labels[0].value
         return lookups.flatMap { lookup in
             let properties = lookup.properties.filter { column == nil || $0.column.value == column }
             let labels = lookup.labels.filter { column == nil || $0.column.value == column }.flatMap { $0.values ?? [] }
-            return properties.map { removal("(n:\(own))", "n", $0.property.value) }
-                + labels.map { entry in
-                    let label = Cypher.quoted(entry.label.value)
-                    return "MATCH (n:\(own):\(label)) WITH n LIMIT 5000 REMOVE n:\(label) RETURN count(*) AS deleted"
-                }
+            return properties.map { Cypher.propertySweep(label: label, $0.property.value) }
+                + labels.map { Cypher.labelSweep(label: label, $0.label.value) }
         }
     }
 
@@ -264,16 +263,19 @@ public struct SchemaEvolution: Sendable {
         }
     }
 
-    private func sweeps(ofColumn name: String, _ entry: TableEntry) -> [String] {
+    private func sweeps(ofColumn name: String, _ entry: TableEntry, _ type: OID?) -> [String] {
+        let derived = entry.derived.filter { $0.columns.contains(name) }.map(\.property.value)
         switch entry.role {
         case .node(let node):
             let label = node.labels[0].value
             let own = "\(PropertyMapping.ownPrefix)_\(name)"
             let references = node.references.filter { $0.end.columns.contains { $0.value == name } }
-            var properties = node.properties.filter { $0.column.value == name }.map(\.property.value)
+            var properties = node.properties.filter { $0.column.value == name }.map(\.property.value) + derived
             let lookups = node.lookups.filter { $0.end.columns.contains { $0.value == name } }
             if references.contains(where: { !$0.isEnforced }) || !lookups.isEmpty { properties.append(own) }
-            return properties.map { removal("(n:\(Cypher.quoted(label)))", "n", $0) } + sweeps(of: lookups, node)
+            return properties.map { Cypher.propertySweep(label: label, $0) }
+                + labels(byColumn: name, node, entry, type).map { Cypher.labelSweep(label: label, $0) }
+                + sweeps(of: lookups, node)
                 + references.flatMap { reference in
                     let other = labels[reference.end.references.value]
                     return reference.isReversed
@@ -284,13 +286,25 @@ public struct SchemaEvolution: Sendable {
             guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
                 return []
             }
-            let pattern = "(:\(Cypher.quoted(from)))-[o:\(Cypher.quoted(join.type.value))]->(:\(Cypher.quoted(to)))"
-            return join.properties.filter { $0.column.value == name }.flatMap { entry in
-                [removal(pattern, "o", entry.property.value)]
-                    + (waitingLabel(join).map { [removal("(w:\(Cypher.quoted($0)))", "w", entry.property.value)] } ?? [])
+            let properties = join.properties.filter { $0.column.value == name }.map(\.property.value) + derived
+            return properties.flatMap { property in
+                [Cypher.propertySweep(from: from, join.type.value, to: to, property)]
+                    + (waitingLabel(join).map { [Cypher.propertySweep(label: $0, property)] } ?? [])
             }
         case .skip: return []
         }
+    }
+
+    /// The labels that nodes have by a column.
+    private func labels(byColumn name: String, _ node: NodeEntry, _ entry: TableEntry, _ type: OID?) -> [String] {
+        let values = type.flatMap { catalog.underlyingType(of: $0) }?.values ?? []
+        var labels = node.columnLabels.filter { $0.column.value == name }.flatMap { label in
+            label.values?.map(\.label.value) ?? values.map { Naming.pluralLabel($0) }
+        }
+        if let softDelete = entry.softDelete, softDelete.column.value == name, let label = softDelete.label {
+            labels.append(label.value)
+        }
+        return labels
     }
 
     // MARK: New columns
@@ -298,10 +312,12 @@ public struct SchemaEvolution: Sendable {
     private mutating func adopt(
         _ table: Catalog.Table, _ known: TableMemory, _ remembered: inout TableMemory, _ entry: inout TableEntry
     ) {
-        let mentioned = Set(entry.columnNames + entry.excluded.map(\.value))
-        for column in table.columns where !mentioned.contains(column.name) {
+        let used = Set(entry.columnNames + entry.excluded.map(\.value))
+        let written = entry.propertyColumns.union(entry.excluded.map(\.value))
+        for column in table.columns where !written.contains(column.name) {
             let before = known.columns.first { $0.number == column.number && !$0.isDropped }
             var property = before?.adopted
+            guard property != nil || !used.contains(column.name) else { continue }
             if before == nil {
                 property =
                     policies[.columnAdded] == .apply && catalog.isInStream(column) ? entry.freeName(column.name) : nil
@@ -327,7 +343,7 @@ public struct SchemaEvolution: Sendable {
         guard let property = before.adopted, !before.isDropped else { return }
         var then = entry
         then.add(ColumnEntry(column: Located(before.name), property: Located(property)))
-        dropped(before.name, then, isRenamed: false, isInFile: false)
+        dropped(before.name, then, before.type, isRenamed: false, isInFile: false)
         // While the pipeline waits for somebody, and where the property stays, it is known whose it was.
         var gone = before
         gone.isDropped = true
@@ -359,6 +375,15 @@ extension TableEntry {
         let numbered = (2...).lazy.map { "\(name)\($0)" }
         func isFree(_ name: String) -> Bool { !taken.contains { $0.lowercased() == name.lowercased() } }
         return isFree(name) ? name : numbered.first(where: isFree) ?? column
+    }
+
+    /// Those of which the file itself makes properties.
+    fileprivate var propertyColumns: Set<String> {
+        switch role {
+        case .node(let node): Set((node.key + node.properties).map(\.column.value))
+        case .join(let join): Set((join.key + join.properties).map(\.column.value))
+        case .skip: []
+        }
     }
 
     fileprivate mutating func add(_ column: ColumnEntry) {

@@ -4,33 +4,31 @@ internal import PostgreSQL
 
 // Entries of the file under other names, or without some.
 extension TableEntry {
-    /// Every column that the entry uses, each once.
+    /// Every column that the entry uses, each once; those of its row filter are ``filterNames``.
     var columnNames: [String] {
         var names: [String] = []
-        for name in usedColumns where !names.contains(name) { names.append(name) }
+        _ = rewriting { column in
+            if !names.contains(column.value) { names.append(column.value) }
+            return column
+        }
         return names
     }
 
-    private var usedColumns: [String] {
-        switch role {
-        case .node(let node):
-            (node.key + node.properties).map(\.column.value)
-                + node.references.flatMap {
-                    $0.end.columns.map(\.value) + ($0.condition.map { [$0.column.value] } ?? [])
-                } + node.lookups.flatMap { $0.end.columns.map(\.value) }
-        case .join(let join):
-            (join.key + join.properties).map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
-        case .skip: []
-        }
-    }
+    /// Words of the row filter that may be columns.
+    var filterNames: Set<String> { filter.map { SQLCondition($0.value).columnNames } ?? [] }
 
-    /// Columns that say which row it is: without one of them there is no mapping.
-    var identifyingColumns: [String] {
+    /// Columns that say which row it is, or whether it counts: without one of them there is no mapping.
+    var indispensableColumns: Set<String> {
+        var names = filterNames
+        if let softDelete, softDelete.label == nil { names.insert(softDelete.column.value) }
         switch role {
-        case .node(let node): node.key.map(\.column.value)
-        case .join(let join): join.key.map(\.column.value) + (join.from.columns + join.to.columns).map(\.value)
-        case .skip: []
+        case .node(let node): names.formUnion(node.key.map(\.column.value))
+        case .join(let join):
+            names.formUnion(join.key.map(\.column.value))
+            names.formUnion((join.from.columns + join.to.columns).map(\.value))
+        case .skip: break
         }
+        return names
     }
 
     /// Equal rows are one node: a column more or less makes other rows of them.
@@ -42,17 +40,37 @@ extension TableEntry {
         func now(_ name: Located<String>) -> Located<String> {
             Located(names[name.value] ?? name.value, at: name.position)
         }
-        func now(_ entry: ColumnEntry) -> ColumnEntry {
-            var entry = entry
-            entry.column = now(entry.column)
-            return entry
+        var result = rewriting(now)
+        result.excluded = excluded.map(now)
+        if let filter { result.filter = Located(SQLCondition(filter.value).renaming(names), at: filter.position) }
+        return result
+    }
+
+    /// Where the file says a column's name, in its order.
+    func positions(ofColumn name: String) -> [FilePosition] {
+        var positions: [FilePosition] = []
+        _ = rewriting { column in
+            if column.value == name, let position = column.position { positions.append(position) }
+            return column
+        }
+        if let filter, filterNames.contains(name), let position = filter.position { positions.append(position) }
+        return positions.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    }
+
+    /// With another name for each column that the entry uses; row filter and exclusions stay.
+    private func rewriting(_ now: (Located<String>) -> Located<String>) -> TableEntry {
+        func renamed(_ entries: [ColumnEntry]) -> [ColumnEntry] {
+            entries.map { entry in
+                var entry = entry
+                entry.column = now(entry.column)
+                return entry
+            }
         }
         var result = self
-        result.excluded = excluded.map(now)
         switch role {
         case .node(var node):
-            node.key = node.key.map(now)
-            node.properties = node.properties.map(now)
+            node.key = renamed(node.key)
+            node.properties = renamed(node.properties)
             for index in node.references.indices {
                 node.references[index].end.columns = node.references[index].end.columns.map(now)
                 if let column = node.references[index].condition?.column {
@@ -62,22 +80,36 @@ extension TableEntry {
             for index in node.lookups.indices {
                 node.lookups[index].end.columns = node.lookups[index].end.columns.map(now)
             }
+            for index in node.columnLabels.indices {
+                node.columnLabels[index].column = now(node.columnLabels[index].column)
+            }
             result.role = .node(node)
         case .join(var join):
-            join.key = join.key.map(now)
+            join.key = renamed(join.key)
+            join.properties = renamed(join.properties)
             join.from.columns = join.from.columns.map(now)
             join.to.columns = join.to.columns.map(now)
-            join.properties = join.properties.map(now)
             result.role = .join(join)
         case .skip: break
+        }
+        if let column = softDelete?.column { result.softDelete?.column = now(column) }
+        result.derived = derived.map { entry in
+            var entry = entry
+            entry.parts = entry.parts.map { part in
+                guard case .column(let name, let otherwise) = part else { return part }
+                return .column(now(Located(name, at: entry.position)).value, otherwise: otherwise)
+            }
+            return entry
         }
         return result
     }
 
-    /// Without the properties and relationships that a column makes, and what it looks up.
+    /// Without the properties, labels and relationships that a column makes, and what it looks up.
     func leavingOut(column name: String) -> TableEntry {
         var result = self
         result.excluded.removeAll { $0.value == name }
+        result.derived.removeAll { $0.columns.contains(name) }
+        if softDelete?.column.value == name { result.softDelete = nil }
         switch role {
         case .node(var node):
             node.properties.removeAll { $0.column.value == name }
@@ -85,6 +117,7 @@ extension TableEntry {
                 $0.end.columns.contains { $0.value == name } || $0.condition?.column.value == name
             }
             node.lookups.removeAll { $0.end.columns.contains { $0.value == name } }
+            node.columnLabels.removeAll { $0.column.value == name }
             result.role = .node(node)
         case .join(var join):
             join.properties.removeAll { $0.column.value == name }
@@ -116,6 +149,17 @@ extension TableEntry {
         case .skip: break
         }
         return result
+    }
+
+    /// Where the file says a table's name.
+    func positions(ofTable name: QualifiedName) -> [FilePosition] {
+        var names = [table]
+        switch role {
+        case .node(let node): names += (node.references.map(\.end) + node.lookups.map(\.end)).map(\.references)
+        case .join(let join): names += [join.from.references, join.to.references]
+        case .skip: break
+        }
+        return names.filter { $0.value == name }.compactMap(\.position)
     }
 
     /// Without the relationships to a table, and what is looked up there; nil where nothing is left.

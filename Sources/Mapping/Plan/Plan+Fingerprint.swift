@@ -45,7 +45,13 @@ extension Plan {
     private func lines(
         _ lists: [[String]], _ rows: RowCondition, _ extra: ExtraProperties, _ table: QualifiedName
     ) -> String {
-        let condition = [rows.filter ?? "", rows.softDelete.map { describe($0, table) } ?? ""]
+        let numbers = Dictionary(
+            (catalog.table(table)?.columns ?? []).map { ($0.name, String($0.number)) },
+            uniquingKeysWith: { first, _ in first })
+        let condition = [
+            rows.filter.map { SQLCondition($0).renaming(numbers) } ?? "",
+            rows.softDelete.map { describe($0, table) } ?? "",
+        ]
         let constants = extra.constants.map { "\($0.property) \($0.type) \($0.sql)" }.sorted()
         let derived = extra.derived.map { property in
             property.property + property.parts.map { describe($0, table) }.joined()

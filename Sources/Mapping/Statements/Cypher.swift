@@ -43,4 +43,26 @@ public enum Cypher {
         "MATCH (:\(quoted(from)))-[o:\(quoted(type))]->(:\(quoted(to)))"
             + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
     }
+
+    /// Of a property of a label's nodes.
+    public static func propertySweep(label: String, _ property: String) -> String {
+        propertySweep("MATCH (n:\(quoted(label)))", "n", property)
+    }
+
+    /// Of a property of the relationships of a type between two labels.
+    public static func propertySweep(from: String, _ type: String, to: String, _ property: String) -> String {
+        propertySweep("MATCH (:\(quoted(from)))-[o:\(quoted(type))]->(:\(quoted(to)))", "o", property)
+    }
+
+    private static func propertySweep(_ match: String, _ variable: String, _ property: String) -> String {
+        let property = "\(variable).\(quoted(property))"
+        return "\(match) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 5000 SET \(property) = null"
+            + " RETURN count(*) AS deleted"
+    }
+
+    /// Of another label of a label's nodes.
+    public static func labelSweep(label: String, _ other: String) -> String {
+        "MATCH (n:\(quoted(label)):\(quoted(other))) WITH n LIMIT 5000 REMOVE n:\(quoted(other))"
+            + " RETURN count(*) AS deleted"
+    }
 }

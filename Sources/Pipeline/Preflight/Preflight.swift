@@ -104,12 +104,18 @@ public struct Preflight {
 
     /// What has happened to tables and to the file since the pipeline last looked.
     private static func findings(_ evolution: SchemaEvolution, _ mapping: GraphMapping) -> [PreflightFinding] {
-        evolution.changes.map { change in
-            let stops = change.policy == .pause || evolution.asksForEverything(change, mapping)
-            return PreflightFinding(
-                stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
-                fix: change.advice)
+        evolution.oldNames.map { name in
+            PreflightFinding(
+                .note, .mapping, "\(name.kind) \(name.name) is called \(name.now) now, and means the same",
+                fix: name.advice,
+                position: name.positions.first)
         }
+            + evolution.changes.map { change in
+                let stops = change.policy == .pause || evolution.asksForEverything(change, mapping)
+                return PreflightFinding(
+                    stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
+                    fix: change.advice)
+            }
             + evolution.removed.map { table in
                 PreflightFinding(
                     .warning, .mapping,

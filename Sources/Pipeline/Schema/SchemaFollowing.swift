@@ -31,6 +31,8 @@ struct SchemaFollowing {
                 try run(sweeps, writer, expecting: checkpoint)
                 report(.schema(change.description))
             }
+            let told = Set(evolution.changes.compactMap(\.advice))
+            for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
             let before = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
             let tables = RememberedTables(plan)
             try removeTables(before, now: tables.entries, writer, expecting: checkpoint, report)
