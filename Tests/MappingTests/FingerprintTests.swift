@@ -29,7 +29,7 @@ struct `What a table becomes, in short` {
         let catalog = Catalog.of([table])
         let file = try parsed(head + tables)
         let plan = Plan(mapping: try file.resolve(against: catalog), file: file, catalog: catalog)
-        return try #require(plan.fingerprint(of: table.name))
+        return try #require(plan.content(of: table.name)).fingerprint
     }
 
     @Test func `is the same whatever columns are called, and wherever they stand in the file`() throws {

@@ -16,14 +16,12 @@ public struct SchemaChange: Sendable, Equatable {
     public var advice: String?
     /// Rows that are in the graph have to be read again before it is right.
     public var needsReading = false
-    /// Statements that delete some of what goes and return how many, to be repeated until that is none.
-    public var sweeps: [String] = []
-    /// They run a statement of the table's own.
-    public var runsCustom = false
+    /// What it happened to. Where something else is made of that now, or nothing, no edit of the file is the cause.
+    public var sources: Set<TableContent.Part.Source> = []
 
     public init(
         kind: SchemaChangeKind, policy: SchemaChangePolicy, table: QualifiedName, what: String, action: String,
-        advice: String? = nil, needsReading: Bool = false, sweeps: [String] = []
+        advice: String? = nil, needsReading: Bool = false
     ) {
         self.kind = kind
         self.policy = policy
@@ -32,7 +30,6 @@ public struct SchemaChange: Sendable, Equatable {
         self.action = action
         self.advice = advice
         self.needsReading = needsReading
-        self.sweeps = sweeps
     }
 
     /// The same for the same change, whenever it is seen.

@@ -20,8 +20,6 @@ public struct SchemaEvolution: Sendable {
     private let old: [TableMemory]
     private let catalog: Catalog
     private let policies: SchemaPolicies
-    /// By the file's names: the label of nodes.
-    private let labels: [QualifiedName: String]
     private var tableNames: [QualifiedName: QualifiedName] = [:]
     private var goneTables: [QualifiedName] = []
     /// By the file's names: columns that are called otherwise now, and those that are gone.
@@ -33,11 +31,6 @@ public struct SchemaEvolution: Sendable {
         old = memory
         self.catalog = catalog
         policies = file.schemaChanges
-        labels = Dictionary(
-            file.tables.compactMap { entry in
-                guard case .node(let node) = entry.role else { return nil }
-                return (entry.table.value, node.labels[0].value)
-            }, uniquingKeysWith: { first, _ in first })
         var entries = file.tables.map { follow($0) }
         for (table, names) in columnNames { entries = entries.map { $0.renaming(lookedUp: names, of: table) } }
         for (table, name) in goneColumns { entries = entries.map { $0.leavingOut(lookedUp: name, of: table) } }
@@ -68,6 +61,17 @@ public struct SchemaEvolution: Sendable {
     /// What a table of the file is called now; nil where it is gone.
     public func currentName(of table: QualifiedName) -> QualifiedName? {
         memory.first { $0.fileName == table && !$0.isDropped }?.name
+    }
+
+    /// What the file calls a table of the mapping.
+    public func fileName(of table: QualifiedName) -> QualifiedName {
+        memory.first { $0.name == table && !$0.isDropped }?.fileName ?? table
+    }
+
+    /// Whether a part of what a table makes came, changed or went because of what has happened to tables, and not because of
+    /// what the file says.
+    public func explains(_ part: TableContent.Part) -> Bool {
+        changes.contains { !$0.sources.isDisjoint(with: part.sources) }
     }
 
     // MARK: Tables
@@ -113,34 +117,9 @@ public struct SchemaEvolution: Sendable {
             what: isRenamed ? "the table has another name" : "the table is gone",
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: "take \(name) out of the mapping, and the relationships that refer to it")
-        if policy == .apply { change.sweeps = sweeps(of: entry) + sweeps(ofLookedUp: nil, name) }
-        change.runsCustom = entry.customSweep != nil
+        change.sources = [TableContent.Part.Source(known.oid)]
         changes.append(change)
         return entry
-    }
-
-    private func sweeps(of entry: TableEntry) -> [String] {
-        switch entry.role {
-        case .node(let node): [entry.customSweep ?? Cypher.nodeSweep(node.labels[0].value)]
-        case .join(let join):
-            // Rows may wait as nodes of their own.
-            relationshipSweep(
-                labels[join.from.references.value], join.type.value, labels[join.to.references.value])
-                + (waitingLabel(join).map { [Cypher.nodeSweep($0)] } ?? [])
-        case .skip: []
-        }
-    }
-
-    private func waitingLabel(_ join: JoinEntry) -> String? {
-        guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
-            return nil
-        }
-        return JoinMapping.waitingLabel(from, join.type.value, to)
-    }
-
-    private func relationshipSweep(_ from: String?, _ type: String, _ to: String?) -> [String] {
-        guard let from, let to else { return [] }
-        return [Cypher.relationshipSweep(from: from, type, to: to)]
     }
 
     // MARK: Columns
@@ -166,7 +145,7 @@ public struct SchemaEvolution: Sendable {
         let used = entry.columnNames
         for name in used + entry.filterNames.subtracting(used).sorted() {
             if let column = table.column(name) {
-                compare(column, known.column(name) ?? known.columns.first { $0.number == column.number }, file)
+                compare(column, known.column(name) ?? known.columns.first { $0.number == column.number }, remembered)
             } else if let before = known.column(name) {
                 let column = table.columns.first { $0.number == before.number }
                 if let column, policies[.columnRenamed] != .ignore {
@@ -182,7 +161,7 @@ public struct SchemaEvolution: Sendable {
                             .columnRenamed, file, "column \(before.name) is called \(column.name) now",
                             "the mapping goes on with it", old.advice)
                     }
-                    compare(column, before, file)
+                    compare(column, before, remembered)
                 } else if !entry.indispensableColumns.contains(name) {
                     result = result.leavingOut(column: name)
                     goneColumns.append((file, name))
@@ -190,7 +169,7 @@ public struct SchemaEvolution: Sendable {
                     gone.fileName = name
                     gone.isDropped = true
                     remembered.columns.append(gone)
-                    if !before.isDropped { dropped(name, entry, before.type, isRenamed: column != nil) }
+                    if !before.isDropped { dropped(name, before, of: known, entry, isRenamed: column != nil) }
                 }
             }
         }
@@ -206,18 +185,22 @@ public struct SchemaEvolution: Sendable {
     }
 
     /// - Parameter before: What the name meant; nil where the file did not have it.
-    private mutating func compare(_ column: Catalog.Column, _ before: TableMemory.Column?, _ file: QualifiedName) {
+    private mutating func compare(_ column: Catalog.Column, _ before: TableMemory.Column?, _ table: TableMemory) {
         guard let before else { return }
+        let file = table.fileName
+        let source = TableContent.Part.Source(table.oid, column: column.number)
         let reading =
             policies[.columnRetyped] == .ignore ? "what is in the graph stays as it was" : "the table is read again"
         if before.number != column.number {
             note(
-                .columnRetyped, file, "column \(column.name) is another one of that name", reading, needsReading: true)
+                .columnRetyped, file, "column \(column.name) is another one of that name", reading,
+                needsReading: true, source: source)
         } else if before.type != column.type {
             let isSame = Self.keepsValues(from: before.type, to: column.type)
             note(
                 .columnRetyped, file, "column \(column.name) is \(column.formattedType) now",
-                isSame ? "its values are the same in the graph" : reading, needsReading: !isSame)
+                isSame ? "its values are the same in the graph" : reading, needsReading: !isSame,
+                source: isSame ? nil : source)
         }
     }
 
@@ -228,7 +211,8 @@ public struct SchemaEvolution: Sendable {
     }
 
     private mutating func dropped(
-        _ name: String, _ entry: TableEntry, _ type: OID, isRenamed: Bool, isInFile: Bool = true
+        _ name: String, _ before: TableMemory.Column, of table: TableMemory, _ entry: TableEntry, isRenamed: Bool,
+        isInFile: Bool = true
     ) {
         let kind: SchemaChangeKind = isRenamed ? .columnRenamed : .columnDropped
         let policy = policies[kind]
@@ -237,74 +221,9 @@ public struct SchemaEvolution: Sendable {
             what: isRenamed ? "column \(name) has another name" : "column \(name) is gone",
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
             advice: isInFile ? "take \(name) out of \(entry.table.value) in the mapping" : nil)
-        if policy == .apply {
-            change.sweeps = sweeps(ofColumn: name, entry, type) + sweeps(ofLookedUp: name, entry.table.value)
-        }
+        change.sources = [TableContent.Part.Source(table.oid, column: before.number)]
         change.needsReading = entry.countsRows && policy != .pause
         changes.append(change)
-    }
-
-    /// What a table's nodes have by lookups, of one column there, or of any where it says nil.
-    private func sweeps(of lookups: [LookupEntry], _ node: NodeEntry, column: String? = nil) -> [String] {
-        let label = node.labels[0].value
-        return lookups.flatMap { lookup in
-            let properties = lookup.properties.filter { column == nil || $0.column.value == column }
-            let labels = lookup.labels.filter { column == nil || $0.column.value == column }.flatMap { $0.values ?? [] }
-            return properties.map { Cypher.propertySweep(label: label, $0.property.value) }
-                + labels.map { Cypher.labelSweep(label: label, $0.label.value) }
-        }
-    }
-
-    /// What others have looked up in a column, or in any where it says nil.
-    private func sweeps(ofLookedUp column: String?, _ table: QualifiedName) -> [String] {
-        file.tables.flatMap { entry -> [String] in
-            guard case .node(let node) = entry.role else { return [] }
-            return sweeps(of: node.lookups.filter { $0.end.references.value == table }, node, column: column)
-        }
-    }
-
-    private func sweeps(ofColumn name: String, _ entry: TableEntry, _ type: OID?) -> [String] {
-        let derived = entry.derived.filter { $0.columns.contains(name) }.map(\.property.value)
-        switch entry.role {
-        case .node(let node):
-            let label = node.labels[0].value
-            let own = "\(PropertyMapping.ownPrefix)_\(name)"
-            let references = node.references.filter { $0.end.columns.contains { $0.value == name } }
-            var properties = node.properties.filter { $0.column.value == name }.map(\.property.value) + derived
-            let lookups = node.lookups.filter { $0.end.columns.contains { $0.value == name } }
-            if references.contains(where: { !$0.isEnforced }) || !lookups.isEmpty { properties.append(own) }
-            return properties.map { Cypher.propertySweep(label: label, $0) }
-                + labels(byColumn: name, node, entry, type).map { Cypher.labelSweep(label: label, $0) }
-                + sweeps(of: lookups, node)
-                + references.flatMap { reference in
-                    let other = labels[reference.end.references.value]
-                    return reference.isReversed
-                        ? relationshipSweep(other, reference.type.value, label)
-                        : relationshipSweep(label, reference.type.value, other)
-                }
-        case .join(let join):
-            guard let from = labels[join.from.references.value], let to = labels[join.to.references.value] else {
-                return []
-            }
-            let properties = join.properties.filter { $0.column.value == name }.map(\.property.value) + derived
-            return properties.flatMap { property in
-                [Cypher.propertySweep(from: from, join.type.value, to: to, property)]
-                    + (waitingLabel(join).map { [Cypher.propertySweep(label: $0, property)] } ?? [])
-            }
-        case .skip: return []
-        }
-    }
-
-    /// The labels that nodes have by a column.
-    private func labels(byColumn name: String, _ node: NodeEntry, _ entry: TableEntry, _ type: OID?) -> [String] {
-        let values = type.flatMap { catalog.underlyingType(of: $0) }?.values ?? []
-        var labels = node.columnLabels.filter { $0.column.value == name }.flatMap { label in
-            label.values?.map(\.label.value) ?? values.map { Naming.pluralLabel($0) }
-        }
-        if let softDelete = entry.softDelete, softDelete.column.value == name, let label = softDelete.label {
-            labels.append(label.value)
-        }
-        return labels
     }
 
     // MARK: New columns
@@ -325,7 +244,8 @@ public struct SchemaEvolution: Sendable {
                 note(
                     .columnAdded, entry.table.value, "column \(column.name) is new",
                     property.map { "it becomes the property \($0)" } ?? "it stays out of the graph",
-                    "`lockstep init` writes it into the mapping", needsReading: isRead)
+                    "`lockstep init` writes it into the mapping", needsReading: isRead,
+                    source: TableContent.Part.Source(table.oid, column: column.number))
             }
             guard let property, let place = remembered.columns.firstIndex(where: { $0.number == column.number }) else {
                 continue
@@ -334,16 +254,16 @@ public struct SchemaEvolution: Sendable {
             entry.add(ColumnEntry(column: Located(column.name), property: Located(property)))
         }
         for before in known.columns where !table.columns.contains(where: { $0.number == before.number }) {
-            abandon(before, &remembered, entry)
+            abandon(before, of: known, &remembered, entry)
         }
     }
 
     /// A column that is a property by policy, not by the file, is gone.
-    private mutating func abandon(_ before: TableMemory.Column, _ remembered: inout TableMemory, _ entry: TableEntry) {
-        guard let property = before.adopted, !before.isDropped else { return }
-        var then = entry
-        then.add(ColumnEntry(column: Located(before.name), property: Located(property)))
-        dropped(before.name, then, before.type, isRenamed: false, isInFile: false)
+    private mutating func abandon(
+        _ before: TableMemory.Column, of known: TableMemory, _ remembered: inout TableMemory, _ entry: TableEntry
+    ) {
+        guard before.adopted != nil, !before.isDropped else { return }
+        dropped(before.name, before, of: known, entry, isRenamed: false, isInFile: false)
         // While the pipeline waits for somebody, and where the property stays, it is known whose it was.
         var gone = before
         gone.isDropped = true
@@ -352,13 +272,14 @@ public struct SchemaEvolution: Sendable {
 
     private mutating func note(
         _ kind: SchemaChangeKind, _ table: QualifiedName, _ what: String, _ action: String, _ advice: String? = nil,
-        needsReading: Bool = false
+        needsReading: Bool = false, source: TableContent.Part.Source? = nil
     ) {
         let policy = policies[kind]
-        changes.append(
-            SchemaChange(
-                kind: kind, policy: policy, table: table, what: what, action: action, advice: advice,
-                needsReading: needsReading && policy == .apply))
+        var change = SchemaChange(
+            kind: kind, policy: policy, table: table, what: what, action: action, advice: advice,
+            needsReading: needsReading && policy == .apply)
+        if let source { change.sources = [source] }
+        changes.append(change)
     }
 }
 

@@ -4,6 +4,8 @@
 public enum SchemaChangeKind: String, Sendable, CaseIterable {
     case columnAdded, columnDropped, columnRenamed, columnRetyped, tableRenamed, tableDropped,
         partitionsChanged
+    /// Not the table, but what the mapping file says of it.
+    case mappingEdited
 }
 
 /// What a pipeline does about it.
@@ -32,7 +34,7 @@ public struct SchemaPolicies: Sendable, Equatable {
     static func standard(_ kind: SchemaChangeKind) -> SchemaChangePolicy {
         switch kind {
         case .columnAdded: .ignore
-        case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged: .apply
+        case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged, .mappingEdited: .apply
         case .columnDropped, .tableDropped: .pause
         }
     }

@@ -57,13 +57,11 @@ extension Plan {
             where: lookup.condition(in: mapping, for: label), by: lookup.pairs(in: mapping))
     }
 
-    /// As it goes into the fingerprint: columns by their numbers, in `number`.
+    /// Which row it names, as it goes into the fingerprint: columns by their numbers, in `number`.
     func describe(_ lookup: LookupMapping, number: (String, QualifiedName) -> String, of table: QualifiedName) -> String
     {
         let columns = lookup.target.key.map { "\(number($0.column, table)) \($0.property)" }
-        let values = lookup.properties.map { "\($0.property) \($0.source.property)" }.sorted()
-        let labels = lookup.labels.map { "\($0.label) \($0.property) \($0.test.values)" }.sorted()
-        return ([lookup.target.label] + columns + lookup.kept + values + labels).joined(separator: " ")
+        return ([lookup.target.label] + columns + lookup.kept).joined(separator: " ")
     }
 }
 

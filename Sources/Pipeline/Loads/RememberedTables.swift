@@ -7,13 +7,10 @@ internal import PostgreSQL
 
 /// Which tables the graph has, and what was made of each: a list on the checkpoint node.
 struct RememberedTables: Sendable {
-    struct Entry: Sendable {
+    struct Entry: Sendable, Equatable {
         var oid: OID
         var table: QualifiedName
-        /// Another one when something else is made of the table.
-        var fingerprint: String
-        /// The label of nodes; or the type of relationships and the labels at both ends.
-        var names: [String]
+        var content: TableContent
         /// Of a table with Cypher of its own: what takes away what it has made, by the mapping of then.
         var customSweep: String?
     }
@@ -21,27 +18,56 @@ struct RememberedTables: Sendable {
     var entries: [Entry]
 
     init(_ plan: Plan) {
-        entries = plan.mapping.tables.sorted().map { table in
-            let join = plan.mapping.join(of: table)
-            let node = plan.mapping.node(of: table)
-            return Entry(
-                oid: plan.catalog.table(table)?.oid ?? 0, table: table, fingerprint: plan.fingerprint(of: table) ?? "",
-                names: join.map { [$0.type, $0.from.label, $0.to.label] } ?? [node?.label ?? ""],
-                customSweep: node?.customSweepStatement)
+        entries = plan.mapping.tables.sorted().compactMap { table in
+            plan.content(of: table).map { content in
+                Entry(
+                    oid: plan.catalog.table(table)?.oid ?? 0, table: table, content: content,
+                    customSweep: plan.mapping.node(of: table)?.customSweepStatement)
+            }
         }
     }
 
     /// Nothing else is made of the tables, whatever they are called.
     func isSame(as other: RememberedTables) -> Bool {
         func marks(_ tables: RememberedTables) -> Set<String> {
-            Set(tables.entries.map { "\($0.oid) \($0.fingerprint)" })
+            Set(tables.entries.map { "\($0.oid) \($0.content.fingerprint)" })
         }
         return marks(self) == marks(other)
     }
 
+    /// What was made of the same table.
+    func entry(of table: Entry) -> Entry? { entries.first { $0.oid == table.oid } }
+
+    /// While edits are being followed, and tables leave.
+    func unsettled(by edits: [MappingEdit], until now: RememberedTables, without removed: [OID]) -> RememberedTables {
+        let edited = Set(edits.filter { $0.change.policy == .apply }.map(\.table))
+        var result = self
+        for index in entries.indices {
+            let next = now.entry(of: entries[index])
+            guard removed.contains(entries[index].oid) || next.map({ edited.contains($0.table) }) == true else {
+                continue
+            }
+            result.entries[index].content = entries[index].content.unsettled(until: next?.content)
+        }
+        return result
+    }
+
+    /// What leaves the graph with what has happened to a table or a column: what was made of that and is made no more.
+    func sweeps(for change: SchemaChange, now: RememberedTables) -> [Sweep] {
+        guard change.policy == .apply, !change.sources.isEmpty else { return [] }
+        return entries.flatMap { entry in
+            if change.sources.contains(TableContent.Part.Source(entry.oid)) { return entry.sweeps }
+            let parts = now.entry(of: entry)?.content.parts ?? []
+            let gone = entry.content.parts.filter { part in
+                !change.sources.isDisjoint(with: part.sources) && !parts.contains(where: part.replaces)
+            }
+            return entry.sweeps(of: gone)
+        }
+    }
+
     // MARK: In the graph
 
-    /// Nil where an older Lockstep wrote the checkpoint.
+    /// Nil where there is no checkpoint.
     static func read(pipeline: String, _ graph: BoltChannel) throws(PipelineError) -> Self? {
         do throws(BoltError) {
             let rows = try graph.query(
@@ -55,7 +81,7 @@ struct RememberedTables: Sendable {
         }
     }
 
-    private init(entries: [Entry]) { self.entries = entries }
+    init(entries: [Entry]) { self.entries = entries }
 
     /// For `GraphWriter.write(_:and:expecting:)`.
     func writing(pipeline: String) -> (cypher: String, parameters: [String: BoltValue]) {
@@ -67,42 +93,69 @@ struct RememberedTables: Sendable {
 }
 
 extension RememberedTables.Entry {
-    /// Sweeps of what the table has made: also of rows that wait for an end of theirs.
+    /// Sweeps of all that the table has made.
     var sweeps: [Sweep] {
         if let customSweep { return [Sweep(text: customSweep, table: table, custom: .delete)] }
-        guard names.count == 3 else { return [Sweep(text: Cypher.nodeSweep(names[0]), table: table)] }
-        return [
-            Cypher.relationshipSweep(from: names[1], names[0], to: names[2]),
-            Cypher.nodeSweep(JoinMapping.waitingLabel(names[1], names[0], names[2])),
-        ].map { Sweep(text: $0, table: table) }
+        return content.sweeps.map { Sweep(text: $0, table: table) }
     }
 
-    /// Fields with a tab between them.
+    /// Sweeps of parts of it.
+    func sweeps(of parts: [TableContent.Part]) -> [Sweep] {
+        content.sweeps(of: parts).map { Sweep(text: $0, table: table) }
+    }
+
+    /// A line for the table, with its own sweep, and one for each part; fields with a tab between them.
     var text: String {
-        let sweep = customSweep.map { [Self.escaped($0)] } ?? []
-        return ([String(oid.rawValue), table.schema, table.name, fingerprint] + names + sweep).joined(separator: "\t")
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
-            .split(separator: "\t", omittingEmptySubsequences: false).joined(separator: "\\t")
-    }
-
-    private static func unescaped(_ text: String) -> String {
-        var result = ""
-        var rest = text[...]
-        while let character = rest.popFirst() {
-            result.append(character == "\\" ? (rest.popFirst() == "t" ? "\t" : "\\") : character)
+        let head = [String(oid.rawValue), table.schema, table.name, customSweep ?? ""] + content.names
+        let parts = content.parts.map { part in
+            [part.kind.rawValue, part.sources.map(\.text).joined(separator: ","), part.mark, part.name]
         }
-        return result
+        return ([head] + parts).map { $0.map(Self.escaped).joined(separator: "\t") }.joined(separator: "\n")
     }
 
     init?(text: String) {
-        let parts = text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        guard (5...7).contains(parts.count), let number = UInt32(parts[0]) else { return nil }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.split(separator: "\t", omittingEmptySubsequences: false).map(Self.plain)
+        }
+        guard let head = lines.first, head.count == 5 || head.count == 7, let number = UInt32(head[0]) else {
+            return nil
+        }
+        var parts: [TableContent.Part] = []
+        for line in lines.dropFirst() {
+            guard line.count == 4, let kind = TableContent.Part.Kind(rawValue: line[0]) else { return nil }
+            let sources = line[1].split(separator: ",").compactMap(TableContent.Part.Source.init(text:))
+            parts.append(TableContent.Part(kind, line[3], of: sources, mark: line[2]))
+        }
         self.init(
-            oid: OID(rawValue: number), table: QualifiedName(schema: parts[1], name: parts[2]), fingerprint: parts[3],
-            names: parts.count == 6 ? [parts[4]] : Array(parts[4...]),
-            customSweep: parts.count == 6 ? Self.unescaped(parts[5]) : nil)
+            oid: OID(rawValue: number), table: QualifiedName(schema: head[1], name: head[2]),
+            content: TableContent(names: Array(head[4...]), parts: parts), customSweep: head[3].isEmpty ? nil : head[3])
+    }
+
+    /// Names may hold anything.
+    private static func escaped(_ field: String) -> String {
+        field.replacing("\\", with: "\\\\").replacing("\t", with: "\\t").replacing("\n", with: "\\n")
+    }
+
+    private static func plain(_ field: Substring) -> String {
+        var result = ""
+        var rest = field
+        while let character = rest.popFirst() {
+            guard character == "\\", let next = rest.popFirst() else {
+                result.append(character)
+                continue
+            }
+            result.append(next == "t" ? "\t" : next == "n" ? "\n" : next)
+        }
+        return result
+    }
+}
+
+extension TableContent.Part.Source {
+    fileprivate var text: String { "\(table).\(column)" }
+
+    fileprivate init?(text: Substring) {
+        let words = text.split(separator: ".")
+        guard words.count == 2, let table = UInt32(words[0]), let column = Int16(words[1]) else { return nil }
+        self.init(OID(rawValue: table), column: column)
     }
 }

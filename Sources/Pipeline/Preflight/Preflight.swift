@@ -15,8 +15,8 @@ public struct Preflight {
     /// Of what holds in the mapping.
     private var plan: Plan?
     private var isMappingWhole = false
-    /// Tables that a running pipeline has yet to read.
-    private var added: [QualifiedName] = []
+    /// Tables whose publication `run` alters, as they are in the mapping since lately, or have an edited entry.
+    private var altered: [QualifiedName] = []
     private var sourceFacts: SourceFacts?
     /// Why a walsender was refused.
     private var replicationFailure: PostgresError?
@@ -87,7 +87,7 @@ public struct Preflight {
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
         let examination = evolution.file.examine(against: catalog)
         note(Self.findings(evolution, examination.sound))
-        added = evolution.added
+        altered = evolution.added
         let unpublishable = TableFindings.unpublishable(facts, file.mappedTables)
         let explained = Set(unpublishable.compactMap(\.position))
         note(unpublishable)
@@ -98,8 +98,33 @@ public struct Preflight {
             }.map { PreflightFinding($0) })
         note(try ViewFindings.findings(examination.sound, connection))
         sourceFacts?.filters = try FilterProbe.run(examination.sound, trying: true, connection)
-        plan = Plan(mapping: examination.sound, file: evolution.file, catalog: catalog)
+        let plan = Plan(mapping: examination.sound, file: evolution.file, catalog: catalog)
+        self.plan = plan
         isMappingWhole = examination.mapping != nil
+        if isMappingWhole, let settings = try? PipelineSettings(file) { noteEdits(evolution, plan, settings) }
+    }
+
+    /// What `run` makes of entries that somebody has edited.
+    private mutating func noteEdits(_ evolution: SchemaEvolution, _ plan: Plan, _ settings: PipelineSettings) {
+        let before = try? GraphConnection.use(settings.graph) { graph throws(PipelineError) in
+            try RememberedTables.read(pipeline: settings.name, graph)
+        }
+        guard let before else { return }
+        let edits = MappingEdit.all(from: before, to: RememberedTables(plan), evolution, plan)
+        altered += edits.filter { $0.change.policy == .apply }.map(\.table)
+        note(
+            edits.map { edit in
+                let severity: PreflightFinding.Severity =
+                    switch edit.change.policy {
+                    case .pause: .error
+                    case .apply where evolution.asksForEverything(edit.change, plan.mapping): .error
+                    case .apply where edit.sweeps.isEmpty: .note
+                    case .apply, .ignore: .warning
+                    }
+                return PreflightFinding(
+                    severity, .mapping, "\(edit.table): \(edit.change.what): \(edit.change.action)",
+                    fix: edit.change.advice)
+            })
     }
 
     /// What has happened to tables and to the file since the pipeline last looked.
@@ -174,7 +199,7 @@ public struct Preflight {
                 note(PublicationFindings.refusals(facts, plan))
                 note(
                     PublicationFindings.findings(
-                        facts, plan: plan, isWhole: isMappingWhole, graph: state, added: added))
+                        facts, plan: plan, isWhole: isMappingWhole, graph: state, altered: altered))
             }
         }
         if let graphFacts {

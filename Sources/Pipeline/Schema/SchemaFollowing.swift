@@ -6,105 +6,134 @@ internal import Mapping
 internal import PostgreSQL
 
 /// Carries out in the graph what has happened to tables since the pipeline last looked, in the database and in the mapping
-/// file. Everything may be repeated: the memory is written last.
+/// file. Everything may be repeated: the memory is written last. An edit of the file may also be taken back at any moment: what
+/// is about to be made otherwise is remembered as unsettled first.
 struct SchemaFollowing {
-    let settings: PipelineSettings
-    let plan: Plan
-    let evolution: SchemaEvolution
-    let memory: [TableMemory]
+    private let settings: PipelineSettings
+    private let plan: Plan
+    private let evolution: SchemaEvolution
+    private let memory: [TableMemory]
+    /// What the graph was made by; nil where everything is read anyway.
+    private let before: RememberedTables?
+    private let now: RememberedTables
+    private let edits: [MappingEdit]
 
-    /// Tables that are going to be read beside the stream.
-    var toBeRead: [QualifiedName] { requests.map(\.table) }
+    init(
+        settings: PipelineSettings, plan: Plan, evolution: SchemaEvolution, memory: [TableMemory],
+        before: RememberedTables?
+    ) {
+        self.settings = settings
+        self.plan = plan
+        self.evolution = evolution
+        self.memory = memory
+        self.before = before
+        now = RememberedTables(plan)
+        edits = MappingEdit.all(from: before, to: now, evolution, plan)
+    }
 
-    /// - Parameter isFirst: Everything is read anyway: there is nothing to carry out.
-    func carryOut(
-        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint?, isFirst: Bool,
-        _ report: (PipelineEvent) -> Void
+    /// Tables whose publication may be altered: they are going to be read beside the stream, or less is made of their rows.
+    var mayBeAltered: [QualifiedName] {
+        requests.map(\.table) + edits.filter { $0.change.policy == .apply }.map(\.table)
+    }
+
+    private var changes: [SchemaChange] { evolution.changes + edits.map(\.change) }
+
+    /// Before anything is altered: refuses what somebody has to decide on first, and remembers what is about to be made
+    /// otherwise.
+    func begin(
+        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint
     ) throws(PipelineError) {
-        if !isFirst, let checkpoint {
-            try refuse()
-            try refuseForeignContent(graph)
-            for change in evolution.changes {
-                let sweeps = change.sweeps.map {
-                    Sweep(text: $0, table: change.table, custom: change.runsCustom ? .delete : nil)
-                }
-                try run(sweeps, writer, expecting: checkpoint)
-                report(.schema(change.description))
-            }
-            let told = Set(evolution.changes.compactMap(\.advice))
-            for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
-            let before = try RememberedTables.read(pipeline: settings.name, graph)?.entries ?? []
-            let tables = RememberedTables(plan)
-            try removeTables(before, now: tables.entries, writer, expecting: checkpoint, report)
-            tellOfEdits(before, now: tables.entries, report)
-            if !evolution.changes.isEmpty {
-                try apply { () throws(ApplyError) in
-                    try SchemaHistory.write(
-                        evolution.changes, writer, pipeline: settings.name, expecting: checkpoint)
-                }
-            }
-            let requests = requests
-            for request in requests where request.reason == .added {
-                report(.schema("\(request.table): it is in the mapping now: it is read while the stream goes on"))
-            }
-            try apply { () throws(ApplyError) in
-                try writer.write(
-                    checkpoint,
-                    and: [
-                        tables.writing(pipeline: settings.name),
-                        LoadStore.putting(requests.map { TableLoad($0) }, pipeline: settings.name),
-                    ], expecting: checkpoint)
-            }
-        }
-        guard evolution.memory.sorted(by: { $0.fileName < $1.fileName }) != memory else { return }
+        try refuse()
+        try refuseForeignContent(graph)
+        guard let before else { return }
+        let unsettled = before.unsettled(by: edits, until: now, without: evolution.removed.map(\.oid))
+        guard unsettled.entries != before.entries else { return }
         try apply { () throws(ApplyError) in
-            try SchemaMemory.write(evolution.memory, writer, pipeline: settings.name, expecting: checkpoint)
+            try writer.write(
+                checkpoint, and: [unsettled.writing(pipeline: settings.name)], expecting: checkpoint)
         }
+    }
+
+    func carryOut(
+        _ writer: GraphWriter, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
+    ) throws(PipelineError) {
+        for change in evolution.changes {
+            try run(before?.sweeps(for: change, now: now) ?? [], writer, expecting: checkpoint)
+            report(.schema(change.description))
+        }
+        for edit in edits {
+            try run(edit.sweeps, writer, expecting: checkpoint)
+            let words = edit.change.description
+            report(edit.change.policy == .ignore ? .warning(words) : .schema(words))
+        }
+        let told = Set(evolution.changes.compactMap(\.advice))
+        for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
+        try removeTables(writer, expecting: checkpoint, report)
+        if !changes.isEmpty {
+            try apply { () throws(ApplyError) in
+                try SchemaHistory.write(changes, writer, pipeline: settings.name, expecting: checkpoint)
+            }
+        }
+        for table in evolution.added {
+            report(.schema("\(table): it is in the mapping now: it is read while the stream goes on"))
+        }
+        let loads = LoadStore.putting(requests.map { TableLoad($0) }, pipeline: settings.name)
+        let statements = [now.writing(pipeline: settings.name), loads] + memories
+        try apply { () throws(ApplyError) in
+            try writer.write(checkpoint, and: statements, expecting: checkpoint)
+        }
+    }
+
+    /// Where everything is read anyway: there is nothing to carry out.
+    func remember(_ writer: GraphWriter, expecting checkpoint: Checkpoint?) throws(PipelineError) {
+        for (cypher, parameters) in memories {
+            try apply { () throws(ApplyError) in
+                _ = try writer.transaction(cypher, parameters, expecting: checkpoint)
+            }
+        }
+    }
+
+    private var memories: [(cypher: String, parameters: [String: BoltValue])] {
+        evolution.memory.sorted { $0.fileName < $1.fileName } == memory
+            ? [] : SchemaMemory.writing(evolution.memory, pipeline: settings.name)
     }
 
     /// What has to be read, or read again.
     private var requests: [LoadRequest] {
         let changed = Set(evolution.changes.filter(\.needsReading).compactMap { evolution.currentName(of: $0.table) })
+        let edited = edits.filter { $0.change.needsReading && !changed.contains($0.table) }
         return changed.sorted().map { LoadRequest($0, reason: .schemaChanged) }
             + evolution.added.filter { !changed.contains($0) }.map { LoadRequest($0, reason: .added) }
+            + edited.map { LoadRequest($0.table, reason: $0.isMoved ? .added : .mappingChanged) }
     }
 
     /// Nodes that somebody else has put there would be taken for those of a new table.
     private func refuseForeignContent(_ graph: BoltChannel) throws(PipelineError) {
+        let own = Set((before?.entries ?? []).flatMap(\.content.names))
+        let moved = edits.filter(\.isMoved).map(\.table)
         var mapping = plan.mapping
-        mapping.nodes.removeAll { !evolution.added.contains($0.table) }
+        mapping.nodes.removeAll { node in
+            own.contains(node.label) || !(evolution.added.contains(node.table) || moved.contains(node.table))
+        }
         try GraphSetup(mapping: mapping).refuseForeignContent(graph)
     }
 
+    /// Tables that the file has lost.
     private func removeTables(
-        _ before: [RememberedTables.Entry], now: [RememberedTables.Entry], _ writer: GraphWriter,
-        expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
+        _ writer: GraphWriter, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
-        let kept = Set(now.map(\.names))
+        // What is going to be read has made nothing yet.
+        let kept = Set(
+            now.entries.filter { entry in before?.entry(of: entry)?.content.names == entry.content.names }.map(
+                \.content.names))
         for table in evolution.removed {
-            guard let entry = before.first(where: { $0.oid == table.oid }), !kept.contains(entry.names) else {
+            guard let entry = before?.entries.first(where: { $0.oid == table.oid }), !kept.contains(entry.content.names)
+            else {
                 report(.warning("\(table.name) is not in the mapping any more: what it has made in the graph stays"))
                 continue
             }
             try run(entry.sweeps, writer, expecting: checkpoint)
             report(.schema("\(table.name): it is not in the mapping any more: what it has made leaves the graph"))
-        }
-    }
-
-    /// What the file makes of a table by now, and did not when the graph was made: only reading it brings that in.
-    private func tellOfEdits(
-        _ before: [RememberedTables.Entry], now: [RememberedTables.Entry], _ report: (PipelineEvent) -> Void
-    ) {
-        let followed = Set(evolution.changes.compactMap { evolution.currentName(of: $0.table) })
-        for now in now where !followed.contains(now.table) {
-            guard let then = before.first(where: { $0.oid == now.oid }), then.fingerprint != now.fingerprint else {
-                continue
-            }
-            let remedy =
-                then.names == now.names && !plan.mapping.isReadInOnePiece(now.table)
-                ? "`lockstep resync \(now.table)` writes its rows anew, and leaves what the file names no more"
-                : "`lockstep run --resnapshot` makes the graph anew"
-            report(.warning("\(now.table): the mapping makes something else of it than the graph has: \(remedy)"))
         }
     }
 
@@ -121,20 +150,23 @@ struct SchemaFollowing {
         func lines(_ changes: [SchemaChange]) -> String {
             changes.map { "\n  \($0.table): \($0.what)" + ($0.advice.map { " (\($0))" } ?? "") }.joined()
         }
-        if !evolution.pausing.isEmpty {
-            let kinds = Set(evolution.pausing.map(\.kind.rawValue)).sorted().joined(separator: ", ")
+        let pausing = changes.filter { $0.policy == .pause }
+        if !pausing.isEmpty {
+            let kinds = Set(pausing.map(\.kind.rawValue)).sorted().joined(separator: ", ")
             throw PipelineError(
-                "a table has changed, and the mapping says pause", lines(evolution.pausing),
+                "a table has changed, and the mapping says pause", lines(pausing),
                 remedy:
                     "Edit the mapping as the lines say, or let schemaChanges in it say apply (or ignore) for \(kinds), "
                     + "and start again. Nothing was lost: the checkpoint has not moved.")
         }
         // The others are read while the stream goes on.
-        let reading = evolution.changes.filter { evolution.asksForEverything($0, plan.mapping) }
+        let reading = changes.filter { evolution.asksForEverything($0, plan.mapping) }
         if !reading.isEmpty {
             throw PipelineError(
                 "a table has changed so that it has to be read again", lines(reading),
-                remedy: "`lockstep run --resnapshot` reads everything again and makes the graph right.")
+                remedy:
+                    "Its equal rows are counted, so it cannot be read by itself: `lockstep run --resnapshot` reads everything "
+                    + "again and makes the graph right.")
         }
     }
 }

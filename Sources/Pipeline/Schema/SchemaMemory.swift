@@ -32,15 +32,15 @@ enum SchemaMemory {
         }
     }
 
-    static func write(
-        _ tables: [TableMemory], _ writer: GraphWriter, pipeline: String, expecting checkpoint: Checkpoint?
-    ) throws(ApplyError) {
+    /// Statements that write it.
+    static func writing(
+        _ tables: [TableMemory], pipeline: String
+    ) -> [(cypher: String, parameters: [String: BoltValue])] {
         let names = tables.map { BoltValue.string($0.fileName.schema + "." + $0.fileName.name) }
-        try writer.transaction(
-            forgetText, ["pipeline": .string(pipeline), "names": .list(names)], expecting: checkpoint)
-        guard !tables.isEmpty else { return }
-        try writer.transaction(
-            writeText, ["rows": .list(tables.map { .list($0.row(pipeline)) })], expecting: checkpoint)
+        return [
+            (forgetText, ["pipeline": .string(pipeline), "names": .list(names)]),
+            (writeText, ["rows": .list(tables.map { .list($0.row(pipeline)) })]),
+        ]
     }
 }
 

@@ -12,10 +12,11 @@ struct SourceSetup {
     /// Sees that the publication is there with every mapped table.
     ///
     /// - Parameters:
-    ///   - mayAlter: Tables that it lacks are added: right only where everything is going to be read.
-    ///   - added: These are added in any case, as they are going to be read.
+    ///   - mayAlter: Tables that it lacks are added, filters and column lists changed: right only where everything is going to
+    ///     be read.
+    ///   - altered: With these that is done in any case.
     func ensurePublication(
-        _ source: PostgresConnection, mayAlter: Bool, adding added: [QualifiedName] = [],
+        _ source: PostgresConnection, mayAlter: Bool, altering altered: [QualifiedName] = [],
         _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
         let name = settings.publication
@@ -35,7 +36,7 @@ struct SourceSetup {
         let missing = PublicationFindings.missing(publication, plan)
         let differing = PublicationFindings.differing(publication, plan, filters)
         guard !(missing + differing).isEmpty else { return }
-        guard mayAlter || (differing.isEmpty && missing.allSatisfy(added.contains)) else {
+        guard mayAlter || (differing + missing).allSatisfy(altered.contains) else {
             // Renamed or dropped since the catalog was read.
             for table in missing {
                 let found = try postgres { () throws(PostgresError) in

@@ -71,8 +71,9 @@ extension StreamPump {
                 let heaps = try beside.heaps(of: load.request.table, reader)
                 ledger.update(load) { $0.begin(over: heaps, mapping) }
             }
-            // A transaction that wrote to a table before that was published is in the stream in part, or not at all.
-            let isNew = loads.contains { [.added, .schemaChanged].contains($0.request.reason) }
+            // A transaction that wrote to a table before that was published, or by another filter, is in the stream in part, or
+            // not at all.
+            let isNew = loads.contains { [.added, .mappingChanged, .schemaChanged].contains($0.request.reason) }
             beside.earlier = try capture { () throws(CaptureError) in
                 try EarlierTransactions(snapshot, reader, all: isNew)
             }

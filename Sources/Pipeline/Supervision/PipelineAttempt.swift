@@ -115,11 +115,19 @@ final class PipelineAttempt: Sendable {
         }
         let begun = try begunLoads(checkpoint, plan, evolution, identifier, source, graph)
         let isFirst = checkpoint == nil || (checkpoint?.phase == .snapshot && begun.isEmpty) || resnapshot
-        let following = SchemaFollowing(settings: settings, plan: plan, evolution: evolution, memory: memory)
+        let following = SchemaFollowing(
+            settings: settings, plan: plan, evolution: evolution, memory: memory,
+            before: isFirst ? nil : try RememberedTables.read(pipeline: settings.name, graph))
+        let followed = isFirst ? nil : checkpoint
+        if let followed { try following.begin(writer, graph, expecting: followed) }
         try SourceSetup(settings: settings, plan: plan)
-            .ensurePublication(source, mayAlter: isFirst, adding: following.toBeRead, report)
-        if let checkpoint, !isFirst { try check(checkpoint, identifier, source) }
-        try following.carryOut(writer, graph, expecting: checkpoint, isFirst: isFirst, report)
+            .ensurePublication(source, mayAlter: isFirst, altering: following.mayBeAltered, report)
+        if let followed {
+            try check(followed, identifier, source)
+            try following.carryOut(writer, expecting: followed, report)
+        } else {
+            try following.remember(writer, expecting: checkpoint)
+        }
         try PartitionWatch(settings: settings, plan: plan).begin(source, graph, all: isFirst)
         if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in

@@ -33,10 +33,10 @@ public struct ViewState: Sendable, Equatable {
     }
 
     init(_ computed: ComputedMapping, _ plan: Plan) {
-        let join = computed.join
+        let content = plan.content(of: computed.table)
         self.init(
-            unread: join.table, names: [join.type, join.from.label, join.to.label],
-            fingerprint: plan.fingerprint(of: join.table) ?? "", version: plan.catalog.view(join.table)?.version ?? "")
+            unread: computed.table, names: content?.names ?? [], fingerprint: content?.fingerprint ?? "",
+            version: plan.catalog.view(computed.table)?.version ?? "")
     }
 
     /// Of the same view, of which the same is made.
@@ -46,10 +46,7 @@ public struct ViewState: Sendable, Equatable {
 
     /// Of everything that it has made.
     var sweeps: [Sweep] {
-        [
-            Cypher.relationshipSweep(from: names[1], names[0], to: names[2]),
-            Cypher.nodeSweep(JoinMapping.waitingLabel(names[1], names[0], names[2])),
-        ].map { Sweep(text: $0, table: table) }
+        TableContent(names: names, parts: []).sweeps.map { Sweep(text: $0, table: table) }
     }
 }
 

@@ -31,16 +31,3 @@ extension MappingResolver {
         return CustomCypher(upsert: custom.upsert.value, delete: custom.delete.value)
     }
 }
-
-extension TableEntry {
-    /// Runs the table's own `delete` for some rows, deletes their nodes, and returns how many; nil where it has none. For a
-    /// table that is gone, of which the database says nothing any more.
-    var customSweep: String? {
-        guard case .node(let node) = role, let custom = node.custom else { return nil }
-        let properties =
-            (node.key + node.properties).map(\.property.value) + derived.map(\.property.value)
-            + constants.map(\.property.value)
-        return CustomCypher(upsert: custom.upsert.value, delete: custom.delete.value)
-            .sweepStatement(node.labels[0].value, properties)
-    }
-}

@@ -10,20 +10,23 @@ enum PublicationFindings {
     ///
     /// - Parameters:
     ///   - isWhole: `plan` has every table of the mapping, so its SQL can be run.
-    ///   - added: Tables that the graph does not have yet.
+    ///   - altered: Tables with which the next `lockstep run` alters it.
     static func findings(
-        _ facts: SourceFacts, plan: Plan, isWhole: Bool = true, graph: GraphState, added: [QualifiedName] = []
+        _ facts: SourceFacts, plan: Plan, isWhole: Bool = true, graph: GraphState, altered: [QualifiedName] = []
     ) -> [PreflightFinding] {
         guard let publication = facts.publication else { return [absent(facts, plan, isWhole)] }
         var findings: [PreflightFinding] = []
         if let fault = options(publication.publication) { findings.append(fault) }
         let lacking = missing(publication.publication, plan)
         if !lacking.isEmpty {
-            let isNew = lacking.allSatisfy(added.contains)
+            let isNew = lacking.allSatisfy(altered.contains)
             findings.append(incomplete(publication, lacking, plan, facts, isNew ? .fresh : graph))
         }
         let differing = differing(publication.publication, plan, facts.filters)
-        if !differing.isEmpty { findings.append(otherwise(publication, differing, plan, facts, graph)) }
+        if !differing.isEmpty {
+            let isEdited = differing.allSatisfy(altered.contains)
+            findings.append(otherwise(publication, differing, plan, facts, isEdited ? .fresh : graph))
+        }
         return findings + columns(publication, plan)
     }
 
@@ -78,7 +81,7 @@ enum PublicationFindings {
         if facts.role.isSuperuser || publication.isOwned && foreign.isEmpty {
             return PreflightFinding(
                 .note, .source,
-                "publication \"\(name)\" has other rows or columns of \(list) than the mapping says: the first "
+                "publication \"\(name)\" has other rows or columns of \(list) than the mapping says: the next "
                     + "`lockstep run` alters it")
         }
         return PreflightFinding(
