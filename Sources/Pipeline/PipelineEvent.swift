@@ -23,6 +23,8 @@ public enum PipelineEvent: Sendable {
     case progress(Checkpoint)
     /// A transaction is applied in parts; the graph is between two states until it is whole.
     case largeTransaction(at: LSN, changes: Int, continuing: PartialTransaction?)
+    /// The mapping file was read anew, and takes the place of the one in use.
+    case mappingRead(String)
     case retrying(PipelineError, seconds: Double)
     case warning(String)
     case stopped(Checkpoint?)

@@ -48,6 +48,7 @@ final class RunDisplay: Sendable {
             case .largeTransaction(let lsn, let changes, let partial):
                 let from = partial.map { " from=\(Self.text($0))" } ?? ""
                 line(&state, "large transaction", "lsn=\(lsn) changes=\(changes), applied in parts" + from)
+            case .mappingRead(let file): line(&state, "mapping", "\(file) was read anew")
             case .retrying(let error, let seconds):
                 line(&state, "retrying in \(Self.fixed(seconds, 1)) s", error.description, always: true)
             case .warning(let text): line(&state, "warning", text, always: true)

@@ -203,6 +203,55 @@ struct `A table that the graph does not have yet` {
         }
     }
 
+    @Test func `comes with a file that is read anew while the process runs, unless something is wrong with it`()
+        async throws
+    {
+        try await Project.on(try #require(GraphServer.newest.first), "reloaded", schema: Self.schema) { project in
+            try await project.propose()
+            let whole = try String(contentsOf: project.mapping, encoding: .utf8)
+            try project.edit { $0 = Self.without(["label", "task_label"], whole) }
+            try await project.whileRunning { running in
+                try await project.settle()
+                // Wrong in itself, against the database, in what cannot change, and only for who alters the publication.
+                let wrong: [(String, String, String)] = [
+                    ("tables:\n", "tables: [\n", "lockstep.yaml:"),
+                    ("name: name", "nme: name", "has no column nme"),
+                    ("\n  slot: ", "\n  slot: other_", "source.slot cannot change while it runs"),
+                    ("    label: Room", "    where: no < '15'\n    label: Room", "REPLICA IDENTITY FULL"),
+                ]
+                for (index, (words, others, complaint)) in wrong.enumerated() {
+                    try project.edit { text in
+                        #expect(text.contains(words), "\(words)")
+                        text.replace(words, with: others)
+                    }
+                    running.process.send(signal: SIGHUP)
+                    try await eventually("it is refused: \(words)", within: .seconds(20)) {
+                        running.log.components(separatedBy: "is refused, and the mapping in use goes on").count == index
+                            + 2
+                    }
+                    #expect(running.log.contains(complaint), "\(running.log.suffix(1000))")
+                    try project.edit { $0 = Self.without(["label", "task_label"], whole) }
+                    try await project.sql(Self.work(index))
+                }
+                try await project.settle()
+                try await project.expectEqual("as before")
+                #expect(!running.log.contains("was read anew"))
+                try project.edit { text in
+                    text = whole.replacing("      body: body", with: "      body: text")
+                    text.replace("tables:\n", with: "batch: {rows: 100}\ntables:\n")
+                }
+                running.process.send(signal: SIGHUP)
+                for round in 4..<10 { try await project.sql(Self.work(round)) }
+                try await running.says("loaded: public.label, public.task, public.task_label", within: .seconds(60))
+                try await project.settle()
+                try await project.expectEqual("by another file")
+                #expect(
+                    running.log.contains(
+                        "public.task: the mapping makes something else of it than the graph has: body leaves"))
+            }
+        }
+    }
+
     @Test(arguments: GraphServer.newest)
     func `as it is now is read again while it is followed`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "altered", schema: Self.schema) { project in

@@ -21,6 +21,7 @@ final class PipelineAttempt: Sendable {
     private let owner = String(UInt64.random(in: .min ... .max), radix: 36)
     private let snapshotBegun = Atomic<Bool>(false)
     private let progressed = Atomic<Bool>(false)
+    private let prepared = Atomic<Bool>(false)
 
     init(
         settings: PipelineSettings, file: MappingFile, limits: BatchLimits, resnapshot: Bool,
@@ -40,6 +41,9 @@ final class PipelineAttempt: Sendable {
     /// The graph took something: what failed afterwards is a new failure, not the same one again.
     var hasProgressed: Bool { progressed.load(ordering: .acquiring) }
 
+    /// Both servers and the mapping are as they have to be.
+    var isPrepared: Bool { prepared.load(ordering: .acquiring) }
+
     /// What the preparation found.
     private struct Start: Sendable {
         var plan: Plan
@@ -54,15 +58,17 @@ final class PipelineAttempt: Sendable {
         var unfit: [QualifiedName: String]
     }
 
-    func run() async throws(PipelineError) {
+    /// - Returns: Where it was stopped.
+    func run() async throws(PipelineError) -> Checkpoint {
         let start = try await DedicatedThread.run(name: "prepare") { [self] () throws(PipelineError) in try prepare() }
+        prepared.store(true, ordering: .releasing)
         var checkpoint: Checkpoint
         if let found = start.checkpoint, found.phase == .streaming, !resnapshot {
             checkpoint = found
         } else {
             checkpoint = try await readEverything(start)
         }
-        if stop.isStopped { return report(.stopped(checkpoint)) }
+        if stop.isStopped { return checkpoint }
         let schema = SchemaKeeper(
             settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
         try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
@@ -70,9 +76,7 @@ final class PipelineAttempt: Sendable {
         let views = try await DedicatedThread.run(name: "views") { [self] () throws(PipelineError) in
             try followViews(start, expecting: reached)
         }
-        checkpoint = try await followStream(
-            start.plan, schema, from: checkpoint, loading: start.loads, views: views)
-        report(.stopped(checkpoint))
+        return try await followStream(start.plan, schema, from: reached, loading: start.loads, views: views)
     }
 
     private func followViews(_ start: Start, expecting checkpoint: Checkpoint) throws(PipelineError) -> [ViewState] {

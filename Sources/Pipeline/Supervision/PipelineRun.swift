@@ -18,6 +18,7 @@ public struct PipelineRun: Sendable {
     /// Throw the graph's content of this mapping away and read everything again.
     let resnapshot: Bool
     let report: @Sendable (PipelineEvent) -> Void
+    let reload = MappingReload()
 
     public init(
         settings: PipelineSettings, file: MappingFile, resnapshot: Bool = false,
@@ -35,17 +36,37 @@ public struct PipelineRun: Sendable {
     public func run(stop: StopSignal, abandon: StopSignal) async throws(PipelineError) {
         var backoff = Backoff()
         var lastGood = MonotonicTime.now
+        var current = MappingReload.Offer(file: file, settings: settings)
+        /// The last that an attempt has begun with; nil where that is ``current``.
+        var proven: MappingReload.Offer?
         var limits = settings.limits
         var isResnapshotDue = resnapshot
         var lookedAgain = 0
+        /// Lets the mapping go that no attempt could begin with.
+        func goBack(_ error: PipelineError) throws(PipelineError) {
+            guard let before = proven else { throw error }
+            report(.warning("\(current.file.file) cannot be gone by, and the mapping before it goes on: \(error)"))
+            (current, proven) = (before, nil)
+            limits = current.settings.limits
+        }
         while !stop.isStopped {
+            let attemptStop = stop.child()
+            if let offer = reload.begin(attemptStop) {
+                proven = proven ?? current
+                current = offer
+                limits = offer.settings.limits
+                backoff.reset()
+                lastGood = .now
+            }
             let attempt = PipelineAttempt(
-                settings: settings, file: file, limits: limits, resnapshot: isResnapshotDue, report: report,
-                stop: stop.child(), abandon: abandon)
+                settings: current.settings, file: current.file, limits: limits, resnapshot: isResnapshotDue,
+                report: report, stop: attemptStop, abandon: abandon)
             do throws(PipelineError) {
-                try await attempt.run()
-                // It ended without an error: the stop was asked for.
-                return
+                let checkpoint = try await attempt.run()
+                if attempt.hasSnapshotBegun { isResnapshotDue = false }
+                // It ended without an error: the stop was asked for, or another mapping offered.
+                guard reload.isOffered, !stop.isStopped else { return report(.stopped(checkpoint)) }
+                proven = nil
             } catch {
                 if stop.isStopped { return }
                 if attempt.hasSnapshotBegun { isResnapshotDue = false }
@@ -54,12 +75,20 @@ public struct PipelineRun: Sendable {
                     lastGood = .now
                     lookedAgain = 0
                 }
+                if attempt.isPrepared { proven = nil }
+                if reload.isOffered { continue }
                 if error.disposition == .retry { lastGood = .now }
                 switch error.disposition {
-                case .stop: throw error
-                case .retry: limits = settings.limits
+                case .stop:
+                    try goBack(error)
+                    continue
+                case .retry: limits = current.settings.limits
                 case .retrySoon: backoff.reset()
-                case .retryBriefly: guard MonotonicTime.now - lastGood < Self.briefly else { throw error }
+                case .retryBriefly:
+                    if MonotonicTime.now - lastGood >= Self.briefly {
+                        try goBack(error)
+                        continue
+                    }
                 case .retrySmaller:
                     guard limits.rows > 1 else {
                         var final = error
@@ -81,7 +110,7 @@ public struct PipelineRun: Sendable {
                 }
                 let pause = backoff.next()
                 report(.retrying(error, seconds: pause))
-                guard await sleep(pause, stop) else { return }
+                guard await sleep(pause, attemptStop) || !stop.isStopped else { return }
             }
         }
     }
