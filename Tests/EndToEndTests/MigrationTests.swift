@@ -109,6 +109,8 @@ struct `Migrations` {
         #expect(try await project.cypher("MATCH (n:Order) WHERE n.note IS NOT NULL RETURN count(n) > 0") == "true")
         let status = try await project.succeed("status", "--json")
         #expect(status.contains("take public.audit out of the mapping"), "\(status)")
+        let history = "public.flyway_schema_history -> (:FlywaySchemaHistory)"
+        #expect(status.contains(history) && running.log.contains(history), "\(status)")
     }
 
     @Test func `are followed while the pipeline runs`() async throws {

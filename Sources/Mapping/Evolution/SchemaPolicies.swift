@@ -4,8 +4,13 @@
 public enum SchemaChangeKind: String, Sendable, CaseIterable {
     case columnAdded, columnDropped, columnRenamed, columnRetyped, tableRenamed, tableDropped,
         partitionsChanged
+    /// One that the mapping does not mention.
+    case tableAdded
     /// Not the table, but what the mapping file says of it.
     case mappingEdited
+
+    /// What can be done about it. Only somebody can say what a new table is to become.
+    var policies: [SchemaChangePolicy] { self == .tableAdded ? [.pause, .ignore] : SchemaChangePolicy.allCases }
 }
 
 /// What a pipeline does about it.
@@ -33,7 +38,7 @@ public struct SchemaPolicies: Sendable, Equatable {
 
     static func standard(_ kind: SchemaChangeKind) -> SchemaChangePolicy {
         switch kind {
-        case .columnAdded: .ignore
+        case .columnAdded, .tableAdded: .ignore
         case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged, .mappingEdited: .apply
         case .columnDropped, .tableDropped: .pause
         }
@@ -46,13 +51,15 @@ extension MappingFileReader {
         guard var fields = mapping(node, "schemaChanges") else { return policies }
         for kind in SchemaChangeKind.allCases {
             guard let written = fields.take(kind.rawValue).flatMap({ text($0, kind.rawValue) }) else { continue }
-            if let policy = SchemaChangePolicy(rawValue: written.value) {
+            let choices = kind.policies.map(\.rawValue)
+            if let policy = kind.policies.first(where: { $0.rawValue == written.value }) {
                 policies[kind] = policy
             } else {
+                let list = choices.dropLast().joined(separator: ", ") + " or " + (choices.last ?? "")
                 fault(
-                    .value, written.position, "\(kind.rawValue) is apply, pause or ignore",
-                    Suggestion.remedy(
-                        for: written.value, among: SchemaChangePolicy.allCases.map(\.rawValue)))
+                    .value, written.position, "\(kind.rawValue) is \(list)",
+                    Suggestion.remedy(for: written.value, among: choices)
+                        ?? (kind == .tableAdded ? "`lockstep init` writes new tables into the file" : nil))
             }
         }
         finish(fields)

@@ -5,7 +5,8 @@ internal import Bolt
 internal import Mapping
 internal import PostgreSQL
 
-/// Which tables the graph has, and what was made of each: a list on the checkpoint node.
+/// Which tables the graph has, and what was made of each; and which tables there are beside the mapping: lists on the
+/// checkpoint node.
 struct RememberedTables: Sendable {
     struct Entry: Sendable, Equatable {
         var oid: OID
@@ -16,8 +17,11 @@ struct RememberedTables: Sendable {
     }
 
     var entries: [Entry]
+    /// Tables of which the mapping says nothing, and that somebody has been told of; nil where nobody has looked.
+    var others: Set<OID>?
 
     init(_ plan: Plan) {
+        others = Set(plan.file.unmentioned(in: plan.catalog).map(\.oid))
         entries = plan.mapping.tables.sorted().compactMap { table in
             plan.content(of: table).map { content in
                 Entry(
@@ -71,11 +75,15 @@ struct RememberedTables: Sendable {
     static func read(pipeline: String, _ graph: BoltChannel) throws(PipelineError) -> Self? {
         do throws(BoltError) {
             let rows = try graph.query(
-                "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) RETURN c.tables", ["pipeline": .string(pipeline)]
+                "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) RETURN c.tables, c.otherTables",
+                ["pipeline": .string(pipeline)]
             ).rows
-            return (rows.first?.first?.listValue).map { list in
-                Self(entries: list.compactMap { $0.stringValue.flatMap(Entry.init(text:)) })
+            guard let row = rows.first, row.count == 2, let list = row[0].listValue else { return nil }
+            var found = Self(entries: list.compactMap { $0.stringValue.flatMap(Entry.init(text:)) })
+            found.others = row[1].listValue.map { numbers in
+                Set(numbers.compactMap { $0.integerValue.flatMap { UInt32(exactly: $0) }.map(OID.init(rawValue:)) })
             }
+            return found
         } catch {
             throw PipelineError(error)
         }
@@ -86,8 +94,11 @@ struct RememberedTables: Sendable {
     /// For `GraphWriter.write(_:and:expecting:)`.
     func writing(pipeline: String) -> (cypher: String, parameters: [String: BoltValue]) {
         (
-            "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) SET c.tables = $tables",
-            ["pipeline": .string(pipeline), "tables": .list(entries.map { .string($0.text) })]
+            "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) SET c.tables = $tables, c.otherTables = $others",
+            [
+                "pipeline": .string(pipeline), "tables": .list(entries.map { .string($0.text) }),
+                "others": others.map { .list($0.sorted().map { .integer(Int64($0.rawValue)) }) } ?? .null,
+            ]
         )
     }
 }

@@ -5,7 +5,8 @@ internal import PostgreSQL
 internal import Threading
 
 /// A look at the catalog now and then, for what the stream does not say, or says only with the next row: a table dropped or
-/// renamed, a column added. It ends the attempt when something has happened to a mapped table, and the next one follows.
+/// renamed, a column added, a table made that somebody may want. It ends the attempt when such a thing has happened, and the
+/// next one follows.
 struct CatalogWatch {
     /// How often.
     static let interval: Duration = .seconds(3)
@@ -14,6 +15,10 @@ struct CatalogWatch {
     let file: MappingFile
     let partitions: PartitionWatch
     private let mapped: Set<QualifiedName>
+    /// Tables that were there when the attempt began.
+    private let known: Set<OID>
+    /// Of the mapping's, with the names of then.
+    private let current: MappingFile
     /// Tables that the mapping was made for as they are.
     private let uneven: Set<QualifiedName>
     /// Views of the file, whether the mapping fits to them or not.
@@ -28,6 +33,8 @@ struct CatalogWatch {
         self.file = file
         partitions = PartitionWatch(settings: settings, plan: plan)
         mapped = Set(plan.mapping.tables)
+        known = Set(plan.catalog.tables.map(\.oid))
+        current = plan.file
         uneven = Set(plan.catalog.tables.filter(\.hasUnevenPartitions).map(\.name))
         views = file.mappedViews.map { ($0, plan.catalog.view($0)?.version) }
         self.report = report
@@ -111,7 +118,7 @@ struct CatalogWatch {
         let isRedefined = views.contains { catalog.view($0.name)?.version != $0.version }
         if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
         // What a partition's own settings leave out of the stream is for the resolver to say.
-        return !evolution.changes.isEmpty
+        return !evolution.changes.isEmpty || !current.newTables(in: catalog, besides: known).isEmpty
             || catalog.tables.contains {
                 mapped.contains($0.name) && $0.hasUnevenPartitions && !uneven.contains($0.name)
             }

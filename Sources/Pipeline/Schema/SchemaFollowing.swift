@@ -36,7 +36,12 @@ struct SchemaFollowing {
         requests.map(\.table) + edits.filter { $0.change.policy == .apply }.map(\.table)
     }
 
-    private var changes: [SchemaChange] { evolution.changes + edits.map(\.change) }
+    private var changes: [SchemaChange] { evolution.changes + edits.map(\.change) + newTables }
+
+    /// Tables that have come to be beside the mapping.
+    private var newTables: [SchemaChange] {
+        before?.others.map { plan.file.newTables(in: plan.catalog, besides: $0) } ?? []
+    }
 
     /// Before anything is altered: refuses what somebody has to decide on first, and remembers what is about to be made
     /// otherwise.
@@ -66,6 +71,7 @@ struct SchemaFollowing {
             let words = edit.change.description
             report(edit.change.policy == .ignore ? .warning(words) : .schema(words))
         }
+        for table in newTables { report(.schema(table.description)) }
         let told = Set(evolution.changes.compactMap(\.advice))
         for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
         try removeTables(writer, expecting: checkpoint, report)
