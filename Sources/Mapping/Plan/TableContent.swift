@@ -81,6 +81,9 @@ public struct TableContent: Sendable, Hashable {
     public var names: [String]
     public var parts: [Part]
 
+    /// Of nodes.
+    public var label: String? { names.count == 1 ? names[0] : nil }
+
     public init(names: [String], parts: [Part]) {
         self.names = names
         self.parts = parts

@@ -21,13 +21,17 @@ extension GraphMapping {
     public static let checkpointConstraint = uniqueness(
         name: "lockstep_checkpoint", label: checkpointLabel, properties: ["pipeline"])
 
+    /// What the constraint on the key of a label is called.
+    public static func keyConstraint(of label: String) -> String { "lockstep_key_\(label)" }
+
     /// The uniqueness constraint on the key of each label, the one of the checkpoint, and an index for each foreign key
     /// that refers to something else than the node's key, and one for each that has to be waited for. The text is the same on every server from 4.4 on.
     public var constraints: [GraphConstraint] {
         var found = [Self.checkpointConstraint]
         for node in nodes {
             let properties = node.key.map(\.property)
-            found.append(Self.uniqueness(name: "lockstep_key_\(node.label)", label: node.label, properties: properties))
+            found.append(
+                Self.uniqueness(name: Self.keyConstraint(of: node.label), label: node.label, properties: properties))
         }
         let keys = Set(nodes.map { [$0.label] + $0.key.map(\.property) })
         var others = Set<[String]>()

@@ -17,6 +17,8 @@ public struct Preflight {
     private var isMappingWhole = false
     /// Tables whose publication `run` alters, as they are in the mapping since lately, or have an edited entry.
     private var altered: [QualifiedName] = []
+    /// Constraints in the graph that `run` replaces.
+    private var formerConstraints: Set<String> = []
     private var sourceFacts: SourceFacts?
     /// Why a walsender was refused.
     private var replicationFailure: PostgresError?
@@ -112,6 +114,7 @@ public struct Preflight {
         guard let before else { return }
         let edits = MappingEdit.all(from: before, to: RememberedTables(plan), evolution, plan)
         altered += edits.filter { $0.change.policy == .apply }.map(\.table)
+        formerConstraints = Set(edits.compactMap(\.formerConstraint))
         note(
             edits.map { edit in
                 let severity: PreflightFinding.Severity =
@@ -204,7 +207,9 @@ public struct Preflight {
         }
         if let graphFacts {
             if let plan { note(ViewFindings.failures(graphFacts.views, plan.mapping)) }
-            note(GraphFindings.findings(graphFacts, mapping: plan?.mapping, pipeline: reading.pipeline))
+            note(
+                GraphFindings.findings(
+                    graphFacts, mapping: plan?.mapping, pipeline: reading.pipeline, replacing: formerConstraints))
         }
     }
 

@@ -13,6 +13,8 @@ struct MappingEdit {
     var sweeps: [Sweep]
     /// Its rows are other nodes or relationships than before: these go, and it is read like a new table.
     var isMoved: Bool
+    /// The constraint on the key of those nodes.
+    var formerConstraint: String?
 
     /// - Returns: Nil where nothing else is made of the table, but for what has happened to its columns.
     init?(_ before: RememberedTables.Entry, _ now: RememberedTables.Entry, _ evolution: SchemaEvolution, _ plan: Plan) {
@@ -52,7 +54,12 @@ struct MappingEdit {
             action: action.isEmpty ? "the graph follows" : action,
             advice: policy == .pause ? "let mappingEdited be apply, or take the change of \(file) back" : nil,
             needsReading: policy == .apply && isRead)
-        sweeps = policy == .apply ? isMoved ? before.sweeps : before.sweeps(of: gone) : []
+        guard policy == .apply else {
+            sweeps = []
+            return
+        }
+        sweeps = isMoved ? before.sweeps : before.sweeps(of: gone)
+        formerConstraint = isMoved ? then.label.map(GraphMapping.keyConstraint) : nil
     }
 
     private static let reading = "it is read while the stream goes on"

@@ -60,7 +60,7 @@ struct SchemaFollowing {
     }
 
     func carryOut(
-        _ writer: GraphWriter, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
+        _ writer: GraphWriter, _ graph: BoltChannel, expecting checkpoint: Checkpoint, _ report: (PipelineEvent) -> Void
     ) throws(PipelineError) {
         for change in evolution.changes {
             try run(before?.sweeps(for: change, now: now) ?? [], writer, expecting: checkpoint)
@@ -75,6 +75,10 @@ struct SchemaFollowing {
         let told = Set(evolution.changes.compactMap(\.advice))
         for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
         try removeTables(writer, expecting: checkpoint, report)
+        let setup = GraphSetup(mapping: plan.mapping)
+        let former = Set(edits.compactMap(\.formerConstraint))
+        if !former.isEmpty { try setup.createConstraints(graph, replacing: former) }
+        try setup.dropKeyConstraints(before?.entries.compactMap(\.content.label) ?? [], graph)
         if !changes.isEmpty {
             try apply { () throws(ApplyError) in
                 try SchemaHistory.write(changes, writer, pipeline: settings.name, expecting: checkpoint)
@@ -121,7 +125,7 @@ struct SchemaFollowing {
         mapping.nodes.removeAll { node in
             own.contains(node.label) || !(evolution.added.contains(node.table) || moved.contains(node.table))
         }
-        try GraphSetup(mapping: mapping).refuseForeignContent(graph)
+        try GraphSetup(mapping: mapping).refuseForeignContent(graph, isFollowed: true)
     }
 
     /// Tables that the file has lost.

@@ -9,7 +9,13 @@ struct GraphSetup {
     let mapping: GraphMapping
 
     /// Creates the constraints that are missing. DDL is never mixed with data, and one statement goes at a time.
-    func createConstraints(_ graph: BoltChannel) throws(PipelineError) {
+    ///
+    /// - Parameters:
+    ///   - later: Names of those that wait until the nodes have gone that another of the same name is for.
+    ///   - former: They have: the other one is dropped.
+    func createConstraints(
+        _ graph: BoltChannel, except later: Set<String> = [], replacing former: Set<String> = []
+    ) throws(PipelineError) {
         if graph.server.isArcadeDB, let finding = GraphFindings.arcadeDB(mapping).first {
             throw PipelineError("the graph cannot keep this mapping", finding.what, remedy: finding.fix)
         }
@@ -20,7 +26,7 @@ struct GraphSetup {
         if let refused = try RefusedCypher.find(in: mapping, graph).first {
             throw PipelineError("the graph cannot run a statement of the mapping", refused.finding.what)
         }
-        for constraint in try missingConstraints(graph) {
+        for constraint in try missingConstraints(graph, except: later, replacing: former) {
             do throws(BoltError) {
                 _ = try graph.query(constraint.statement)
             } catch {
@@ -42,7 +48,9 @@ struct GraphSetup {
     }
 
     /// `IF NOT EXISTS` alone would pass over a constraint of the same name on something else, and an index in the way.
-    private func missingConstraints(_ graph: BoltChannel) throws(PipelineError) -> [GraphConstraint] {
+    private func missingConstraints(
+        _ graph: BoltChannel, except later: Set<String>, replacing former: Set<String>
+    ) throws(PipelineError) -> [GraphConstraint] {
         let schema: GraphSchema
         do throws(BoltError) {
             schema = try GraphSchema.read(graph)
@@ -56,6 +64,10 @@ struct GraphSetup {
             switch schema.standing(of: constraint, indexesObstruct: graph.server.isNeo4j) {
             case .present: break
             case .missing: missing.append(constraint)
+            case .obstructed where later.contains(constraint.name): break
+            case .obstructed where former.contains(constraint.name):
+                try Self.dropConstraint(constraint.name, graph)
+                missing.append(constraint)
             case .obstructed(let what, let fix):
                 throw PipelineError("a constraint could not be created in the graph", what, remedy: fix)
             }
@@ -63,10 +75,31 @@ struct GraphSetup {
         return missing
     }
 
-    /// A first run does not mix with nodes that somebody else put under the same labels.
-    func refuseForeignContent(_ graph: BoltChannel) throws(PipelineError) {
+    /// Drops the constraints on keys of labels that nothing is mapped to any more, once no node has them.
+    func dropKeyConstraints(_ labels: [String], _ graph: BoltChannel) throws(PipelineError) {
+        let mapped = Set(mapping.nodes.map(\.label))
+        // ArcadeDB's constraints go with the labels only.
+        guard graph.server.isNeo4j else { return }
+        for label in labels where !mapped.contains(label) {
+            guard try !GraphInspection.hasNodes(label, graph) else { continue }
+            try Self.dropConstraint(GraphMapping.keyConstraint(of: label), graph)
+        }
+    }
+
+    private static func dropConstraint(_ name: String, _ graph: BoltChannel) throws(PipelineError) {
+        do throws(BoltError) {
+            _ = try graph.query("DROP CONSTRAINT \(Cypher.quoted(name)) IF EXISTS")
+        } catch {
+            throw PipelineError(error)
+        }
+    }
+
+    /// What is new does not mix with nodes that somebody else put under the same labels.
+    ///
+    /// - Parameter isFollowed: The pipeline has a checkpoint.
+    func refuseForeignContent(_ graph: BoltChannel, isFollowed: Bool) throws(PipelineError) {
         for node in mapping.nodes where try GraphInspection.hasNodes(node.label, graph) {
-            guard let finding = GraphFindings.foreignContent([node.label]) else { continue }
+            guard let finding = GraphFindings.foreignContent([node.label], isFollowed: isFollowed) else { continue }
             throw PipelineError("the graph is not empty", finding.what, remedy: finding.fix)
         }
     }

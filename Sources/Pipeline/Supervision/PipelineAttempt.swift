@@ -110,7 +110,8 @@ final class PipelineAttempt: Sendable {
         let (plan, evolution, unfit) = try PipelinePlan.evolved(
             file, source, memory: memory, sparing: Set(views.map(\.table)))
         let mapping = plan.mapping
-        try GraphSetup(mapping: mapping).createConstraints(graph)
+        try GraphSetup(mapping: mapping)
+            .createConstraints(graph, except: try formerConstraints(plan, evolution, graph))
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
@@ -128,12 +129,14 @@ final class PipelineAttempt: Sendable {
             .ensurePublication(source, mayAlter: isFirst, altering: following.mayBeAltered, report)
         if let followed {
             try check(followed, identifier, source)
-            try following.carryOut(writer, expecting: followed, report)
+            try following.carryOut(writer, graph, expecting: followed, report)
         } else {
             try following.remember(writer, expecting: checkpoint)
         }
         try PartitionWatch(settings: settings, plan: plan).begin(source, graph, all: isFirst)
-        if checkpoint == nil, !resnapshot { try GraphSetup(mapping: mapping).refuseForeignContent(graph) }
+        if checkpoint == nil, !resnapshot {
+            try GraphSetup(mapping: mapping).refuseForeignContent(graph, isFollowed: false)
+        }
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
@@ -144,6 +147,20 @@ final class PipelineAttempt: Sendable {
         return Start(
             plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads,
             unfit: unfit)
+    }
+
+    /// Constraints on keys that are made for other ones now.
+    private func formerConstraints(
+        _ plan: Plan, _ evolution: SchemaEvolution, _ graph: BoltChannel
+    ) throws(PipelineError) -> Set<String> {
+        if resnapshot { return Self.keyConstraints(plan.mapping) }
+        let before = try RememberedTables.read(pipeline: settings.name, graph)
+        let edits = MappingEdit.all(from: before, to: RememberedTables(plan), evolution, plan)
+        return Set(edits.compactMap(\.formerConstraint))
+    }
+
+    private static func keyConstraints(_ mapping: GraphMapping) -> Set<String> {
+        Set(mapping.nodes.map { GraphMapping.keyConstraint(of: $0.label) })
     }
 
     /// What an earlier attempt has begun to read, if it can go on; why it cannot is reported.
@@ -298,15 +315,15 @@ final class PipelineAttempt: Sendable {
     ) throws(PipelineError) -> (HeldSnapshot?, Checkpoint, [TableLoad]) {
         let source = try postgres { () throws(PostgresError) in try PostgresConnection(settings.source, stop: stop) }
         return try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
-            try beginSnapshot(
-                start, source, GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
+            try beginSnapshot(start, source, graph)
         }
     }
 
     private func beginSnapshot(
-        _ start: Start, _ source: PostgresConnection, _ writer: GraphWriter
+        _ start: Start, _ source: PostgresConnection, _ graph: BoltChannel
     ) throws(PipelineError) -> (HeldSnapshot?, Checkpoint, [TableLoad]) {
         let mapping = start.plan.mapping
+        let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         // From here on the graph counts as unfinished, whatever happens to slot and data.
         var checkpoint = Checkpoint(phase: .snapshot, lsn: start.checkpoint?.lsn ?? .zero)
         checkpoint.systemIdentifier = start.systemIdentifier
@@ -321,7 +338,11 @@ final class PipelineAttempt: Sendable {
         snapshotBegun.store(true, ordering: .releasing)
 
         try SourceSetup(settings: settings, plan: start.plan).dropSlot(source, report)
-        try GraphSetup(mapping: mapping).wipe(writer, expecting: unfinished)
+        let setup = GraphSetup(mapping: mapping)
+        try setup.wipe(writer, expecting: unfinished)
+        if start.checkpoint != nil {
+            try setup.createConstraints(graph, replacing: Self.keyConstraints(mapping))
+        }
         let older = try postgres { () throws(PostgresError) in
             try RunningTransactions.described(olderThan: 2, source)
         }

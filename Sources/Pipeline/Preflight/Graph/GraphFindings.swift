@@ -6,8 +6,11 @@ internal import Mapping
 
 /// What the graph's server, schema and content mean for a pipeline.
 enum GraphFindings {
-    static func findings(_ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?) -> [PreflightFinding] {
-        server(facts) + rights(facts) + schema(facts, mapping) + requested(facts) + content(facts, mapping)
+    /// - Parameter former: Names of constraints that give way to others of the same name.
+    static func findings(
+        _ facts: GraphFacts, mapping: GraphMapping?, pipeline: String?, replacing former: Set<String> = []
+    ) -> [PreflightFinding] {
+        server(facts) + rights(facts) + schema(facts, mapping, former) + requested(facts) + content(facts, mapping)
             + names(facts, mapping) + checkpoint(facts, pipeline)
             + facts.unknownZones.map(unknownZone) + facts.refusedCypher.map(\.finding)
             + (facts.product == .arcadeDB ? mapping.map(arcadeDB) ?? [] : [])
@@ -65,7 +68,9 @@ enum GraphFindings {
 
     // MARK: Constraints
 
-    private static func schema(_ facts: GraphFacts, _ mapping: GraphMapping?) -> [PreflightFinding] {
+    private static func schema(
+        _ facts: GraphFacts, _ mapping: GraphMapping?, _ former: Set<String>
+    ) -> [PreflightFinding] {
         guard let schema = facts.schema else { return [] }
         var findings: [PreflightFinding] = []
         var missing: [String] = []
@@ -76,6 +81,8 @@ enum GraphFindings {
             case .missing where constraint.isUnique && facts.labelsWithDuplicates.contains(constraint.label):
                 findings.append(duplicates(constraint, mapping))
             case .missing: missing.append(GraphSchema.describe(constraint))
+            case .obstructed where former.contains(constraint.name):
+                missing.append(GraphSchema.describe(constraint))
             case .obstructed(let what, let fix): findings.append(PreflightFinding(.error, .graph, what, fix: fix))
             }
         }
@@ -109,10 +116,16 @@ enum GraphFindings {
 
     // MARK: Content
 
-    /// A first run does not mix with nodes that somebody else put under the same labels: `run` refuses it too.
-    static func foreignContent(_ labels: [String]) -> PreflightFinding? {
+    /// A first run does not mix with nodes that somebody else put under the same labels: `run` refuses it too, also where a
+    /// mapping that is followed has these labels since lately.
+    static func foreignContent(_ labels: [String], isFollowed: Bool = false) -> PreflightFinding? {
         guard !labels.isEmpty else { return nil }
         let list = labels.map { "\"\($0)\"" }.joined(separator: ", ")
+        if isFollowed {
+            return PreflightFinding(
+                .error, .graph, "it has nodes labelled \(list) already, and this pipeline has not made them",
+                fix: "use other labels, or delete them")
+        }
         return PreflightFinding(
             .error, .graph, "it has nodes labelled \(list), but no checkpoint of this pipeline",
             fix: "use other labels or an empty database, or have them deleted and made anew from PostgreSQL: "
