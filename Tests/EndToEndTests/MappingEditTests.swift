@@ -19,6 +19,8 @@ struct `A table that the graph does not have yet` {
         CREATE TABLE task_label (
             task bigint REFERENCES task ON UPDATE CASCADE ON DELETE CASCADE, label int REFERENCES label, weight int,
             PRIMARY KEY (task, label));
+        CREATE TABLE device (id int PRIMARY KEY, serial text NOT NULL);
+        INSERT INTO device SELECT i, 's' || i FROM generate_series(1, 50) i;
         INSERT INTO person SELECT i, 'p' || i, i FROM generate_series(1, 300) i;
         INSERT INTO room SELECT i, 'r' || i FROM generate_series(1, 20) i;
         INSERT INTO task SELECT i, i % 300 + 1, i % 20 + 1, CASE WHEN i % 5 = 0 THEN repeat('x', 2200) || i END
@@ -258,6 +260,28 @@ struct `A table that the graph does not have yet` {
                 #expect(
                     running.log.contains(
                         "public.task: the mapping makes something else of it than the graph has: body leaves"))
+            }
+            // Another primary key is for somebody to say.
+            let waiting = try project.start(["run"])
+            try await project.settle()
+            try await project.sql(
+                "ALTER TABLE device DROP CONSTRAINT device_pkey, ADD PRIMARY KEY (serial); UPDATE device SET id = id % 7"
+            )
+            try await waiting.says("the key (id) is neither the primary key of public.device")
+            #expect(try await waiting.process.waitForExit(within: .seconds(10)) != .code(0))
+            try await project.sql(
+                "UPDATE device SET serial = 't' || id WHERE serial = 's7'; DELETE FROM device WHERE id = 2")
+            try project.edit { text in
+                text.replace(/( +)key: \{id: id\}[^\n]*\n +properties:\n +serial: serial[^\n]*/) { match in
+                    "\(match.1)key: {serial: serial}\n\(match.1)properties: {id: id}"
+                }
+            }
+            try await project.whileRunning { running in
+                try await running.says("loaded: public.device")
+                try await project.sql(
+                    "DELETE FROM device WHERE id = 3; UPDATE device SET serial = 'x' WHERE serial = 's1'")
+                try await project.settle()
+                try await project.expectEqual("by another key")
             }
         }
     }

@@ -257,6 +257,11 @@ struct SchemaEvolutionTests {
             {
                 $0.contains("tableAdded is pause or ignore")
             })
+        #expect(
+            faults(head.replacing("tables:", with: "schemaChanges: {keyChanged: apply}\ntables:") + Self.text).contains
+            {
+                $0.contains("keyChanged is pause")
+            })
         let text = head.replacing("tables:", with: "schemaChanges: {columnDropped: aply, nothing: apply}\ntables:")
         let found = faults(text + Self.text)
         #expect(found.count == 2 && found.contains { $0.contains("columnDropped is apply, pause or ignore") })

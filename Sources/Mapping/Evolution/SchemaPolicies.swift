@@ -6,11 +6,28 @@ public enum SchemaChangeKind: String, Sendable, CaseIterable {
         partitionsChanged
     /// One that the mapping does not mention.
     case tableAdded
+    /// What tells its rows apart is no key any more, or the stream does not carry it.
+    case keyChanged
     /// Not the table, but what the mapping file says of it.
     case mappingEdited
 
-    /// What can be done about it. Only somebody can say what a new table is to become.
-    var policies: [SchemaChangePolicy] { self == .tableAdded ? [.pause, .ignore] : SchemaChangePolicy.allCases }
+    /// What can be done about it. Only somebody can say what a new table is to become, or what a row is known by.
+    var policies: [SchemaChangePolicy] {
+        switch self {
+        case .tableAdded: [.pause, .ignore]
+        case .keyChanged: [.pause]
+        default: SchemaChangePolicy.allCases
+        }
+    }
+
+    /// What to do in place of a policy that there is not.
+    fileprivate var remedy: String? {
+        switch self {
+        case .tableAdded: "`lockstep init` writes new tables into the file"
+        case .keyChanged: "write another key under the table: the graph follows it"
+        default: nil
+        }
+    }
 }
 
 /// What a pipeline does about it.
@@ -40,7 +57,7 @@ public struct SchemaPolicies: Sendable, Equatable {
         switch kind {
         case .columnAdded, .tableAdded: .ignore
         case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged, .mappingEdited: .apply
-        case .columnDropped, .tableDropped: .pause
+        case .columnDropped, .tableDropped, .keyChanged: .pause
         }
     }
 }
@@ -55,11 +72,10 @@ extension MappingFileReader {
             if let policy = kind.policies.first(where: { $0.rawValue == written.value }) {
                 policies[kind] = policy
             } else {
-                let list = choices.dropLast().joined(separator: ", ") + " or " + (choices.last ?? "")
+                let list = [choices.dropLast().joined(separator: ", "), choices.last ?? ""].filter { !$0.isEmpty }
                 fault(
-                    .value, written.position, "\(kind.rawValue) is \(list)",
-                    Suggestion.remedy(for: written.value, among: choices)
-                        ?? (kind == .tableAdded ? "`lockstep init` writes new tables into the file" : nil))
+                    .value, written.position, "\(kind.rawValue) is \(list.joined(separator: " or "))",
+                    kind.remedy ?? Suggestion.remedy(for: written.value, among: choices))
             }
         }
         finish(fields)

@@ -14,13 +14,10 @@ struct CatalogWatch {
     let settings: PipelineSettings
     let file: MappingFile
     let partitions: PartitionWatch
-    private let mapped: Set<QualifiedName>
     /// Tables that were there when the attempt began.
     private let known: Set<OID>
     /// Of the mapping's, with the names of then.
     private let current: MappingFile
-    /// Tables that the mapping was made for as they are.
-    private let uneven: Set<QualifiedName>
     /// Views of the file, whether the mapping fits to them or not.
     private let views: [(name: QualifiedName, version: String?)]
     private let report: @Sendable (PipelineEvent) -> Void
@@ -32,10 +29,8 @@ struct CatalogWatch {
         self.settings = settings
         self.file = file
         partitions = PartitionWatch(settings: settings, plan: plan)
-        mapped = Set(plan.mapping.tables)
         known = Set(plan.catalog.tables.map(\.oid))
         current = plan.file
-        uneven = Set(plan.catalog.tables.filter(\.hasUnevenPartitions).map(\.name))
         views = file.mappedViews.map { ($0, plan.catalog.view($0)?.version) }
         self.report = report
     }
@@ -117,10 +112,10 @@ struct CatalogWatch {
         // One that the mapping does not fit to any more cannot be read, and its reader says so.
         let isRedefined = views.contains { catalog.view($0.name)?.version != $0.version }
         if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
-        // What a partition's own settings leave out of the stream is for the resolver to say.
+        // A key that is none any more, or that the stream does not carry, of the table or of a partition: what it is the next
+        // attempt says.
+        let tables = evolution.file.leavingOut(views: Set(views.map(\.name)))
         return !evolution.changes.isEmpty || !current.newTables(in: catalog, besides: known).isEmpty
-            || catalog.tables.contains {
-                mapped.contains($0.name) && $0.hasUnevenPartitions && !uneven.contains($0.name)
-            }
+            || tables.examine(against: catalog).faults.contains { $0.kind == .key && $0.severity == .error }
     }
 }

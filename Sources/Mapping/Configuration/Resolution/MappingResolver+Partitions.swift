@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-public import PostgreSQL
+internal import PostgreSQL
 
 // A partition's changes come under its root's name, but with what its own replica identity carries.
 extension MappingResolver {
@@ -45,11 +45,5 @@ extension Catalog.Table {
         case .nothing: false
         case .default, .index: replicaIdentity != .full && Set(partition.identityKey).isSuperset(of: columns)
         }
-    }
-
-    /// A partition does not carry what the table's own replica identity does, or cannot be followed at all.
-    public var hasUnevenPartitions: Bool {
-        let columns = identityColumns.sorted()
-        return partitions.contains { $0.isForeign || !isCarried(columns, by: $0) }
     }
 }
