@@ -55,6 +55,7 @@ import Testing
                 node.countUpStatement(): "up", node.countDownStatement(deletes: true): "down",
                 node.countDownStatement(deletes: false): "down in part", node.deleteUncountedStatement(): "delete",
                 node.referenceStatement(reference: node.references[0]): "reference",
+                node.staleStatement(reference: node.references[0]): "stale",
                 node.truncateStatement(): "truncate",
             ]
             return (names[statement.text] ?? statement.text) + rows.map { " " + Self.text($0) }.joined()
@@ -137,6 +138,43 @@ import Testing
             try pass(.nodes) == ["up [\(Self.short("(7,b)")),b,1]", "down in part [\(Self.short("(8,d)")),-1]"])
         #expect(try pass(.relationships) == ["reference [\(Self.short("(7,b)")),7]"])
         #expect(try pass(.departures) == ["delete [\(Self.short("(8,d)"))]"])
+    }
+
+    @Test func `while what they refer to is read again, rows that came and went are linked again`() throws {
+        func rows() -> Scene {
+            let scene = scene()
+            scene.delete(Self.log, full: 7, "b", "x")
+            scene.insert(Self.log, 7, "b", "y")
+            scene.delete(Self.log, full: 8, "d", nil)
+            scene.update(Self.log, full: [nil, "c", "x"], nil, "c", "y")
+            return scene
+        }
+        let down = "down [\(Self.short("(8,d)")),-1]"
+        #expect(try encoded(rows()) == [down])
+        let unsettled = Set(Self.mapping.tables)
+        let reference = "reference [\(Self.short("(7,b)")),7] [\(Self.short("(8,d)")),8]"
+        #expect(
+            try encoded(rows(), by: BatchEncoder(mapping: Self.mapping, unsettled: unsettled)) == [reference, down])
+        func pass(_ part: TableProgram.Part) throws -> [String] {
+            try encoded(
+                rows(),
+                by: BatchEncoder(
+                    mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping),
+                    unsettled: unsettled))
+        }
+        #expect(try pass(.nodes) == ["down in part [\(Self.short("(8,d)")),-1]"])
+        #expect(try pass(.relationships) == [reference])
+    }
+
+    @Test func `a row that is read for its relationships says where they lead`() throws {
+        let scene = Scene()
+        scene.buffer.relations = [Scene.relation("log", [DistinctRows.digestColumn, "who"], .default)]
+        scene.insert(0, "d1", 7)
+        scene.insert(0, "d2", nil)
+        scene.insert(0, "d1", 7)
+        let encoder = BatchEncoder(
+            mapping: Self.mapping, part: .relationships, unsettled: Set(Self.mapping.tables))
+        #expect(try encoded(scene, by: encoder) == ["stale [d1,7] [d2,null]", "reference [d1,7]"])
     }
 
     @Test func `an old row that does not come whole is refused`() throws {

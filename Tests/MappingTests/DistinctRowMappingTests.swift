@@ -71,6 +71,19 @@ import Testing
         #expect(json.contains("count rows up") && !json.contains("drop stale BY"))
     }
 
+    @Test func `its rows can be read by themselves, in parts`() throws {
+        let node = try #require(try mapping(Self.log()).mapping.nodes.last)
+        let columns = #"t."at", t."who", t."what""#
+        let digest = "encode(sha256(convert_to(ROW(\(columns))::text, 'UTF8')), 'hex')"
+        #expect(
+            node.distinct?.uncountedRows(of: node.table, isPartitioned: false, where: "ctid < '(1,0)'")
+                == "(SELECT \(columns), \(digest) AS \"_lockstep_digest\" "
+                + "FROM ONLY \"public\".\"log\" AS t WHERE ctid < '(1,0)')")
+        #expect(
+            node.distinct?.uncountedRows(of: node.table, isPartitioned: true).hasSuffix(
+                "FROM \"public\".\"log\" AS t)") == true)
+    }
+
     @Test func `it needs the whole old row, names of its own, and nothing that refers to it`() {
         #expect(
             errors(Self.head + "  public.plain: {label: P, distinct: {digest: d, count: c}, properties: {a: a}}") == [

@@ -50,34 +50,44 @@ extension BatchEncoder {
         _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) {
         let program = programs[Int(entity.program)]
-        guard entity.difference > 0 else {
-            guard program.writesRows || program.part == .departures else { return }
-            let target = writer.delete(Int(entity.program))
-            target.rows.appendListHeader(program.part == .departures ? 1 : 2)
-            entities.appendKey(of: entity, to: &target.rows)
-            if program.part != .departures { target.rows.append(entity.difference) }
-            target.rowCount += 1
-            return
-        }
-        if program.writesRows {
-            let target = writer.upsert(Int(entity.program), absent: [])
-            target.rows.appendListHeader(2 + program.properties.count)
-            entities.appendKey(of: entity, to: &target.rows)
-            for column in program.properties {
-                let field = fields[Int(entity.row) + column.column]
-                if field.kind == .null {
-                    target.rows.appendNull()
-                } else {
-                    try Self.encode(column, field, bytes, into: &target.rows, program)
-                }
-            }
-            target.rows.append(entity.difference)
-            target.rowCount += 1
-        }
+        if entity.difference > 0, program.writesRows { try writeCountUp(entity, fields, bytes) }
+        if entity.difference < 0 { writeCountDown(entity) }
+        // Where tables that it refers to are read again, a node may be there without its relationships, and nothing else
+        // would say so of one whose rows went and came back.
+        guard entity.difference > 0 || program.isUnsettled else { return }
         for (index, columns) in program.references.enumerated()
         where !columns.contains(where: { fields[Int(entity.row) + $0.column].kind == .null }) {
             try writeEnds(
                 entity, columns, false, into: writer.reference(Int(entity.program), reference: index), fields, bytes)
         }
+    }
+
+    private func writeCountUp(
+        _ entity: Entity, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+    ) throws(ApplyError) {
+        let program = programs[Int(entity.program)]
+        let target = writer.upsert(Int(entity.program), absent: [])
+        target.rows.appendListHeader(2 + program.properties.count)
+        entities.appendKey(of: entity, to: &target.rows)
+        for column in program.properties {
+            let field = fields[Int(entity.row) + column.column]
+            if field.kind == .null {
+                target.rows.appendNull()
+            } else {
+                try Self.encode(column, field, bytes, into: &target.rows, program)
+            }
+        }
+        target.rows.append(entity.difference)
+        target.rowCount += 1
+    }
+
+    private func writeCountDown(_ entity: Entity) {
+        let program = programs[Int(entity.program)]
+        guard program.writesRows || program.part == .departures else { return }
+        let target = writer.delete(Int(entity.program))
+        target.rows.appendListHeader(program.part == .departures ? 1 : 2)
+        entities.appendKey(of: entity, to: &target.rows)
+        if program.part != .departures { target.rows.append(entity.difference) }
+        target.rowCount += 1
     }
 }

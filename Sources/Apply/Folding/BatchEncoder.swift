@@ -105,7 +105,7 @@ public final class BatchEncoder {
             programOfRelation[relation] = -1
             return -1
         }
-        program.isUnsettled = unsettled.contains(program.mappedTable) && program.distinctColumns == nil
+        program.isUnsettled = unsettled.contains(program.mappedTable)
         programOfRelation[relation] = Int32(programs.count)
         programs.append(program)
         hasAdoptions = hasAdoptions || !program.adoptions.isEmpty
@@ -322,7 +322,7 @@ public final class BatchEncoder {
                 writeArrival(place)
                 if hasAdoptions { writeAdoptions(entity, hasMoved: movedNode(place), fields) }
                 if hasCustom { writeCustomUpsert(entity) }
-            } else if entity.difference != 0 {
+            } else if programs[Int(entity.program)].distinctColumns != nil {
                 try writeCounted(entity, fields, bytes)
             } else if entity.existed || programs[Int(entity.program)].isUnsettled {
                 writeDeparture(entity)

@@ -87,7 +87,8 @@ public final class TableProgram {
         return node.lookups[reference - node.references.count]
     }
 
-    /// The graph may hold newer rows than the changes that come, or lack some.
+    /// The graph may hold newer rows than the changes that come, or lack some. Of rows that are counted only their
+    /// relationships: these may be missing.
     var isUnsettled = false
 
     /// An update may bring a row that the graph does not have, and it does not show whether it does.

@@ -31,9 +31,17 @@ public struct DistinctRows: Sendable {
     /// A query in brackets, to be read in place of the table: each distinct row once, with its digest and its count.
     public func rows(of table: QualifiedName, isPartitioned: Bool) -> String {
         let (digest, count) = (QualifiedName.quoted(Self.digestColumn), QualifiedName.quoted(Self.countColumn))
-        let list = columns.map { "t.\(QualifiedName.quoted($0)), " }.joined()
         return "(SELECT DISTINCT ON (s.\(digest)) s.*, count(*) OVER (PARTITION BY s.\(digest)) AS \(count) "
-            + "FROM (SELECT \(list)\(digestSQL(of: "t")) AS \(digest) "
-            + "FROM \(isPartitioned ? "" : "ONLY ")\(table.sql) AS t) AS s)"
+            + "FROM \(uncountedRows(of: table, isPartitioned: isPartitioned)) AS s)"
+    }
+
+    /// The same of each row by itself, with its digest and without a count: it may be asked of a part of the table.
+    ///
+    /// - Parameter condition: SQL for the rows to give; nil for all.
+    public func uncountedRows(of table: QualifiedName, isPartitioned: Bool, where condition: String? = nil) -> String {
+        let list = columns.map { "t.\(QualifiedName.quoted($0)), " }.joined()
+        let filter = condition.map { " WHERE \($0)" } ?? ""
+        return "(SELECT \(list)\(digestSQL(of: "t")) AS \(QualifiedName.quoted(Self.digestColumn)) "
+            + "FROM \(isPartitioned ? "" : "ONLY ")\(table.sql) AS t\(filter))"
     }
 }

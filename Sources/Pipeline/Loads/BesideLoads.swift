@@ -48,8 +48,8 @@ final class BesideLoads {
         self.stop = stop
         self.waiting = []
         for load in loads {
-            // What is no longer in the mapping is refused like any other request.
-            if load.pass != nil, mapping.tables.contains(load.request.table) {
+            // What the mapping no longer allows is refused like any other request.
+            if load.pass != nil, mapping.refusal(of: load.request) == nil {
                 begun.append(load)
             } else {
                 waiting.append(load)
@@ -96,10 +96,10 @@ final class BesideLoads {
     ///
     /// - Parameter refused: Requests that cannot be fulfilled.
     func takeNext(_ mapping: GraphMapping, refused: inout [TableLoad]) -> [TableLoad] {
-        let isMapped = Set(mapping.tables)
-        for load in waiting where !isMapped.contains(load.request.table) || load.request.reason == .firstRead {
+        for load in waiting {
+            guard let reason = mapping.refusal(of: load.request) else { continue }
             refused.append(load)
-            report(.warning("\(load.request.table) is not in the mapping: the request to load it is dropped"))
+            report(.warning("\(load.request.table) \(reason): the request to load it is dropped"))
         }
         waiting.removeAll { load in refused.contains { $0.request.id == load.request.id } }
         guard let first = waiting.first(where: { $0.request.condition == nil }) ?? waiting.first else { return [] }
@@ -151,6 +151,14 @@ final class BesideLoads {
 }
 
 extension GraphMapping {
+    /// Why a request cannot be fulfilled; nil where it can.
+    fileprivate func refusal(of request: LoadRequest) -> String? {
+        guard tables.contains(request.table), request.reason != .firstRead else { return "is not in the mapping" }
+        // Each row says what it refers to, but not how many there are of it.
+        let isCounted = request.reason != .refers && isReadInOnePiece(request.table)
+        return isCounted ? "has equal rows, which are counted" : nil
+    }
+
     /// Requests for the relationships that lead from other tables to what is loaded: of those rows that refer to it.
     func referring(to requests: [LoadRequest]) -> [LoadRequest] {
         var conditions: [QualifiedName: [String?]] = [:]
@@ -163,7 +171,7 @@ extension GraphMapping {
                     request.condition.flatMap { condition(on: node, end, $0, orNone: orNone) })
             }
         }
-        for node in nodes where node.distinct == nil {
+        for node in nodes {
             for reference in node.references { note(node.table, reference.target) }
             for lookup in node.lookups { note(node.table, lookup.target, orNone: true) }
         }

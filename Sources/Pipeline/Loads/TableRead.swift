@@ -10,7 +10,7 @@ struct TableRead: Sendable {
     let table: QualifiedName
     private(set) var relation: Relation
     private(set) var columns: [SnapshotCopy.Column] = []
-    /// Read in place of the table: where its equal rows are counted, they have to come in one piece.
+    /// What tells its rows apart, where equal ones are counted.
     private(set) var distinct: DistinctRows?
     /// SQL for the rows that count; nil for all.
     private(set) var condition: String?
@@ -34,6 +34,14 @@ struct TableRead: Sendable {
             return nil
         }
         condition = mapping.conditions[table]?.sql
+    }
+
+    /// A query in brackets for those rows of a heap that meet a condition, each by itself; nil where the heap has all that is
+    /// read of them.
+    func uncountedRows(of heap: TableHeap, where condition: String?) -> ((_ isPartitioned: Bool) -> String)? {
+        distinct.map { distinct in
+            { distinct.uncountedRows(of: heap.name, isPartitioned: $0, where: condition) }
+        }
     }
 
     /// SQL for the rows of a range that count, and meet a condition that somebody gave; nil for all.

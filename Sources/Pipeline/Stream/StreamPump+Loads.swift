@@ -157,15 +157,16 @@ extension StreamPump {
         guard let snapshot = try settling.snapshot() else { return false }
         settling.ledger.raise(until: snapshot.lsn, of: load)
         let encoder = BatchEncoder(mapping: mapping, part: part, unsettled: settling.tables)
+        let condition = read.condition(range, of: heap, meeting: load.request.condition)
+        let uncounted = read.uncountedRows(of: heap, where: condition)
         let rows = ChangeBuffer()
         rows.relations = [read.relation]
         var held: EncodedBatch?
         let total: (rows: Int, bytes: Int)
         do throws(SnapshotCopyFailure<PipelineError>) {
             total = try reader.copy(
-                heap.name, columns: read.columns,
-                where: read.condition(range, of: heap, meeting: load.request.condition), relation: 0, into: rows,
-                maxRows: limits.rows, maxBytes: limits.bytes
+                heap.name, rows: uncounted, columns: read.columns, where: uncounted == nil ? condition : nil,
+                relation: 0, into: rows, maxRows: limits.rows, maxBytes: limits.bytes
             ) { () throws(PipelineError) in
                 let count = rows.changes.count
                 let statements = try apply { () throws(ApplyError) in try encoder.encode(rows, 0..<count) }

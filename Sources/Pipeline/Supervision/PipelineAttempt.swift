@@ -433,12 +433,11 @@ final class PipelineAttempt: Sendable {
                                 spool: settings.spoolFolder, stop: streamStop)
                         }
                         if ledger == nil { report(.streaming(from: checkpoint.lsn, binary: binary)) }
-                        let tables = Set(mapping.tables.filter { !mapping.isReadInOnePiece($0) })
                         let settling = ledger.map { ledger in
                             let gap = Settling.Gap.closed(at: ledger.until)
                             let isSecond = !ledger.loads.contains { $0.pass == .nodes }
                             return Settling(
-                                tables, ledger, nodes: isSecond ? .closed(at: .zero) : gap,
+                                Set(mapping.tables), ledger, nodes: isSecond ? .closed(at: .zero) : gap,
                                 relationships: isSecond ? gap : .ahead, settings, stop: streamStop)
                         }
                         var pump = StreamPump(
