@@ -61,7 +61,12 @@ struct `The random proof` {
             if hasRules {
                 let shape = try SchemaShape(PostgresConnection(PostgresConfiguration(url)))
                 var rules = RandomMapping(dice: dice, shape: shape, changesLabels: kind.isNeo4j)
-                try project.edit { rules.edit(&$0) }
+                // Dice of their own: seeds of before mean what they did.
+                var lookups = RandomLookups(dice: Dice(seed: dice.seed &+ 6), shape: shape)
+                try project.edit { text in
+                    rules.edit(&text)
+                    lookups.edit(&text)
+                }
             }
             if Self.seed != nil { print(try String(contentsOf: project.mapping, encoding: .utf8)) }
             if isInParts { try project.applyInParts(of: 1 + Int(dice.seed % 5), above: 1) }

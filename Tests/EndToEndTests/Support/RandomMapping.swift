@@ -42,7 +42,7 @@ struct RandomMapping {
     }
 
     /// The table that a line begins, as `regclass` prints it.
-    private static func tableName(_ line: String) -> String? {
+    static func tableName(_ line: String) -> String? {
         guard line.hasPrefix("  "), !line.hasPrefix("   "), !line.hasPrefix("  #"), line.hasSuffix(":") else {
             return nil
         }
