@@ -383,7 +383,7 @@ public final class BatchEncoder {
         // Its node is deleted later, or taken by another row: that begins without relationships of its own.
         for (index, columns) in program.references.enumerated() {
             let target =
-                program.lookup(index) == nil
+                !program.isLookup(index)
                 ? writer.stale(Int(entity.program), reference: index)
                 : writer.lookUp(Int(entity.program), reference: index)
             target.rows.appendListHeader(program.key.count + columns.count)
@@ -481,7 +481,7 @@ public final class BatchEncoder {
             // Only where the row stayed, what its place had before is what its node has.
             let isKnown = memory.note(row: entity.hash, reference: index, value: value)
             if isKnown, hasStayed { continue }
-            if program.lookup(index) != nil {
+            if program.isLookup(index) {
                 if isNewNode, isNull { continue }
                 try writeEnds(
                     entity, columns, isNull, into: writer.lookUp(Int(entity.program), reference: index), fields, bytes)

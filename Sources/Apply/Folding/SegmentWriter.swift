@@ -198,7 +198,7 @@ struct SegmentWriter {
         let written = program.properties.count + program.derived.count
         let present = (0..<written).filter { !absent.contains($0) }
         return switch program.shape {
-        case .node(let node, _):
+        case .node(let node):
             program.distinctColumns != nil
                 ? node.countUpStatement()
                 : node.upsertStatement(properties: present, holding: holding, returns: program.keepsNodes)
@@ -223,9 +223,9 @@ struct SegmentWriter {
 extension TableProgram {
     fileprivate var deleteText: String {
         switch shape {
-        case .node(let node, _) where distinctColumns != nil:
+        case .node(let node) where distinctColumns != nil:
             part == .departures ? node.deleteUncountedStatement() : node.countDownStatement(deletes: !keepsNodes)
-        case .node(let node, _):
+        case .node(let node):
             !keepsNodes
                 ? node.deleteStatement() : part == .nodes ? node.markGoneStatement() : node.deleteGoneStatement()
         case .join(let join): join.deleteStatement()
@@ -235,7 +235,7 @@ extension TableProgram {
 
 extension TableProgram.Shape {
     fileprivate var node: NodeMapping? {
-        if case .node(let node, _) = self { node } else { nil }
+        if case .node(let node) = self { node } else { nil }
     }
 
     fileprivate var join: JoinMapping? {
@@ -244,14 +244,14 @@ extension TableProgram.Shape {
 
     fileprivate var moveText: String {
         switch self {
-        case .node(let node, _): node.moveStatement()
+        case .node(let node): node.moveStatement()
         case .join(let join): join.moveStatement()
         }
     }
 
     fileprivate var truncateTexts: [String] {
         switch self {
-        case .node(let node, _): [node.truncateStatement()]
+        case .node(let node): [node.truncateStatement()]
         case .join(let join): [join.truncateStatement()] + (join.waits ? [join.truncateWaitingStatement()] : [])
         }
     }

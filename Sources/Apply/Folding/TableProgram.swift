@@ -40,17 +40,26 @@ public final class TableProgram {
     }
 
     enum Shape {
-        /// The columns of its references, then those of its lookups.
-        case node(NodeMapping, references: [[ColumnProgram]])
+        case node(NodeMapping)
         case join(JoinMapping)
     }
 
     let table: QualifiedName
     let shape: Shape
+    // What rows ask for is not in `shape`, which is copied to look into it.
+    let isJoin: Bool
+    /// Its rows wait where one of their ends is not there; they come whole.
+    let waits: Bool
+    /// The name that the mapping has for the table; that of the relation may be an older one.
+    let mappedTable: QualifiedName
     let columnCount: Int
     let key: [ColumnProgram]
     /// Both ends' columns, where the relationship has a key of its own.
     let ends: [ColumnProgram]
+    /// What the row names elsewhere: the columns of each reference, then those of each lookup; of a relationship with a key of
+    /// its own, those of both ends.
+    let references: [[ColumnProgram]]
+    private let firstLookup: Int
     let properties: [ColumnProgram]
     /// Where equal rows are counted: the columns that tell rows apart, as indices into the tuple. Nil in a first read, which
     /// is given digests and counts as columns.
@@ -76,15 +85,12 @@ public final class TableProgram {
     /// Values of a node's key: one, where that is the digest of a row.
     var keyCount: Int { distinctColumns == nil ? key.count : 1 }
 
-    /// What the row names elsewhere: the columns of each reference, then those of each lookup.
-    var references: [[ColumnProgram]] {
-        if case .node(_, let references) = shape { references } else { isKeyed ? [ends] : [] }
-    }
+    /// One of ``references`` is a lookup, and of the node.
+    func isLookup(_ reference: Int) -> Bool { reference >= firstLookup }
 
-    /// Which of ``references`` is a lookup, and of the node.
     func lookup(_ reference: Int) -> LookupMapping? {
-        guard case .node(let node, _) = shape, reference >= node.references.count else { return nil }
-        return node.lookups[reference - node.references.count]
+        guard case .node(let node) = shape, isLookup(reference) else { return nil }
+        return node.lookups[reference - firstLookup]
     }
 
     /// The graph may hold newer rows than the changes that come, or lack some. Of rows that are counted only their
@@ -94,22 +100,9 @@ public final class TableProgram {
     /// An update may bring a row that the graph does not have, and it does not show whether it does.
     var mayComeUnseen: Bool { isUnsettled || (absence != nil && !mayRepeatKeys) }
 
-    /// The name that the mapping has for the table; that of the relation may be an older one.
-    var mappedTable: QualifiedName {
-        switch shape {
-        case .node(let node, _): node.table
-        case .join(let join): join.table
-        }
-    }
-
     let part: Part
     /// Nodes stay where they are, and those whose rows go are only marked, until the departures.
     let keepsNodes: Bool
-
-    var isJoin: Bool { if case .join = shape { true } else { false } }
-
-    /// Its rows wait where one of their ends is not there; they come whole.
-    var waits: Bool { if case .join(let join) = shape { join.waits } else { false } }
 
     /// Its relationships have a key of their own.
     var isKeyed: Bool { !ends.isEmpty }
@@ -164,7 +157,7 @@ public final class TableProgram {
             if writesRows { for label in node.conditionalLabels { labels.append(try test(label.test, in: relation)) } }
             let isLeft = part == .departures && keepsNodes
             return TableProgram(
-                relation, .node(node, references: references), key, properties, tableIndex: index, part: part,
+                relation, .node(node), key, properties, references: references, tableIndex: index, part: part,
                 writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
                 awaited: isAdopting || isLeft ? mapping.awaitedEnds(of: node) : [],
                 lookedUp: mapping.lookups(of: node.table).filter { !$0.lookup.isEnforced },
@@ -205,17 +198,24 @@ public final class TableProgram {
 
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
-        ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool, keepsNodes: Bool,
+        references: [[ColumnProgram]] = [], ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool,
+        keepsNodes: Bool,
         adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
         lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
         absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram], custom: NodeMapping? = nil
     ) {
         table = relation.name
         self.shape = shape
+        switch shape {
+        case .node(let node):
+            (isJoin, waits, mappedTable, firstLookup) = (false, false, node.table, node.references.count)
+        case .join(let join): (isJoin, waits, mappedTable, firstLookup) = (true, join.waits, join.table, .max)
+        }
         columnCount = relation.columns.count
         mayRepeatKeys = relation.replicaIdentity == .full
         self.distinctColumns = distinctColumns
         self.key = key
+        self.references = ends.isEmpty ? references : [ends]
         self.ends = ends
         self.properties = properties
         self.tableIndex = tableIndex
