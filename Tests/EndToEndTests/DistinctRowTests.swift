@@ -138,7 +138,7 @@ struct `A table without a key` {
         """
     }
 
-    @Test(arguments: GraphServer.outermost)
+    @Test(arguments: GraphServer.newest)
     func `finds what it refers to again when that is read again`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "relinked", schema: Self.schema) { project in
             try await project.propose()
