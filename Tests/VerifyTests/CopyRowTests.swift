@@ -1,5 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
+import Bolt
 import Testing
 
 @testable import Verify

@@ -180,6 +180,6 @@ public final class LookupReach {
             if field.kind == .unchanged, let fallback { field = buffer.fields[Int(fallback) + column.column] }
             try unsafe BatchEncoder.encode(column, field, arena.span.bytes, into: &out, program)
         }
-        return unsafe out.bytes.withUnsafeBytes { unsafe Array($0) }
+        return [UInt8](copying: out.bytes)
     }
 }

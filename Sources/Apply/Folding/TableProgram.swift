@@ -88,6 +88,7 @@ public final class TableProgram {
     /// One of ``references`` is a lookup, and of the node.
     func isLookup(_ reference: Int) -> Bool { reference >= firstLookup }
 
+    /// The lookup that one of ``references`` is.
     func lookup(_ reference: Int) -> LookupMapping? {
         guard case .node(let node) = shape, isLookup(reference) else { return nil }
         return node.lookups[reference - firstLookup]
@@ -199,8 +200,7 @@ public final class TableProgram {
     private init(
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
         references: [[ColumnProgram]] = [], ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool,
-        keepsNodes: Bool,
-        adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
+        keepsNodes: Bool, adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
         lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
         absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram], custom: NodeMapping? = nil
     ) {

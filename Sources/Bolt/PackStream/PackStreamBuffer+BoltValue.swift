@@ -139,3 +139,28 @@ extension PackStreamBuffer {
         append(type.message.map { ["message": .string($0)] } ?? [:])
     }
 }
+
+extension [UInt8] {
+    public init(copying bytes: RawSpan) { self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
+
+    /// Values one behind the other, as PackStream.
+    public init(packing values: [BoltValue]) {
+        var out = PackStreamBuffer()
+        for value in values { out.append(value) }
+        self.init(copying: out.bytes)
+    }
+}
+
+extension BoltValue {
+    /// The values that stand one behind the other in bytes that were packed here.
+    public static func unpacked(_ bytes: [UInt8]) -> [BoltValue] {
+        var reader = unsafe PackStreamReader(bytes.span.bytes)
+        var values: [BoltValue] = []
+        do throws(PackStreamError) {
+            while !reader.isAtEnd { values.append(try reader.readValue()) }
+        } catch {
+            preconditionFailure("what was just packed cannot be read: \(error)")
+        }
+        return values
+    }
+}

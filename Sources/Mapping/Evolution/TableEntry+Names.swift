@@ -37,11 +37,8 @@ extension TableEntry {
     }
 
     func renaming(columns names: [String: String]) -> TableEntry {
-        func now(_ name: Located<String>) -> Located<String> {
-            Located(names[name.value] ?? name.value, at: name.position)
-        }
-        var result = rewriting(now)
-        result.excluded = excluded.map(now)
+        var result = rewriting { $0.renamed(by: names) }
+        result.excluded = excluded.map { $0.renamed(by: names) }
         if let filter { result.filter = Located(SQLCondition(filter.value).renaming(names), at: filter.position) }
         return result
     }
@@ -180,14 +177,13 @@ extension TableEntry {
     // MARK: What is looked up in other tables
 
     func renaming(lookedUp names: [String: String], of table: QualifiedName) -> TableEntry {
-        func now(_ name: Located<String>) -> Located<String> {
-            Located(names[name.value] ?? name.value, at: name.position)
-        }
-        return changingLookups(of: table) { lookup in
+        changingLookups(of: table) { lookup in
             for index in lookup.properties.indices {
-                lookup.properties[index].column = now(lookup.properties[index].column)
+                lookup.properties[index].column = lookup.properties[index].column.renamed(by: names)
             }
-            for index in lookup.labels.indices { lookup.labels[index].column = now(lookup.labels[index].column) }
+            for index in lookup.labels.indices {
+                lookup.labels[index].column = lookup.labels[index].column.renamed(by: names)
+            }
         }
     }
 
@@ -208,4 +204,8 @@ extension TableEntry {
         result.role = .node(node)
         return result
     }
+}
+
+extension Located<String> {
+    fileprivate func renamed(by names: [String: String]) -> Self { Located(names[value] ?? value, at: position) }
 }

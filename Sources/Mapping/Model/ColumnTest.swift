@@ -32,7 +32,7 @@ public struct ColumnTest: Sendable, Hashable {
             var out = PackStreamBuffer()
             let bytes = Array(value.utf8)
             try unsafe conversion.encode(bytes.span.bytes, isBinary: false, into: &out)
-            encoded.append(unsafe out.bytes.withUnsafeBytes { unsafe Array($0) })
+            encoded.append([UInt8](copying: out.bytes))
         }
         return encoded
     }

@@ -69,8 +69,7 @@ public struct LookupMapping: Sendable {
 
     /// Which rows there count, or give a label, in SQL with bare names; nil for all.
     public func condition(in mapping: GraphMapping, for label: Label? = nil) -> String? {
-        let conditions = [mapping.conditions[table]?.sql, label?.test.sql].compactMap(\.self)
-        return conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND ")
+        [mapping.conditions[table]?.sql, label?.test.sql].compactMap(\.self).sqlConjunction
     }
 
     /// SQL for something of the row that the table `t` names, there called `l`; NULL where there is none.

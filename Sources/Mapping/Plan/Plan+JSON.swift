@@ -84,8 +84,7 @@ extension Plan {
             lookup.labels.map { ($0.label, condition(for: $0, of: lookup)) }
         }
         let further = (byColumn + lookedUp).map { label, test in
-            let conditions = [node.rows.sql, test].compactMap(\.self)
-            return entry(conditions.map { "(\($0))" }.joined(separator: " AND "), [node.label, label], [])
+            entry([node.rows.sql, test].compactMap(\.self).sqlConjunction, [node.label, label], [])
         }
         return [entry(node.rows.sql, node.labels, properties)] + further
     }

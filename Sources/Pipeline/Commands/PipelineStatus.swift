@@ -53,16 +53,15 @@ public struct PipelineStatus: Sendable {
             return try GraphConnection.use(settings.graph) { graph throws(PipelineError) in
                 let waiting = try file.hasReferencesThatWait ? waitingReferences(file, source, graph) : nil
                 var status = try once(settings, source, graph)
+                if let interval, let first = status.checkpoint {
+                    let began = MonotonicTime.now
+                    _ = StopSignal().sleep(for: interval)
+                    status = try once(settings, source, graph)
+                    let seconds = (MonotonicTime.now - began) / .seconds(1)
+                    status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
+                }
                 status.waitingReferences = waiting
                 status.addUnread(file)
-                guard let interval, let first = status.checkpoint else { return status }
-                let began = MonotonicTime.now
-                _ = StopSignal().sleep(for: interval)
-                status = try once(settings, source, graph)
-                let seconds = (MonotonicTime.now - began) / .seconds(1)
-                status.waitingReferences = waiting
-                status.addUnread(file)
-                status.changesPerSecond = Double((status.checkpoint?.changes ?? 0) - first.changes) / seconds
                 return status
             }
         }

@@ -28,8 +28,7 @@ public enum PipelineVerification {
                     waitForView: { name, lsn in
                         guard let view = plan.mapping.computed.first(where: { $0.table == name }) else { return true }
                         return try waiting.wait(for: view, at: lsn, timeout: timeout)
-                    }, progress: progress,
-                    stop: stop)
+                    }, progress: progress, stop: stop)
             } catch {
                 throw PipelineError(error)
             }

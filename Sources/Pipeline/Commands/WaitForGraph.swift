@@ -56,30 +56,37 @@ public final class WaitForGraph {
     ///
     /// - Returns: False when `timeout` has passed before that.
     func wait(for view: ComputedMapping, at lsn: LSN, timeout: Duration) throws(PipelineError) -> Bool {
-        let deadline = MonotonicTime.after(timeout)
-        return try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
-            while true {
-                let state = try ViewState.read(graph, pipeline: settings.name).first { $0.table == view.table }
-                // What it has not read shows as a change that is pending, if it is one of a followed table.
-                if let state, let read = state.lsn, read >= lsn || (!view.isByClock && !state.isPending) {
-                    return true
-                }
-                if MonotonicTime.now >= deadline { return false }
-                guard stop.sleep(for: .milliseconds(100)) else { throw PipelineError("stopped") }
-            }
+        try poll(every: .milliseconds(100), until: .after(timeout)) { graph throws(PipelineError) in
+            let state = try ViewState.read(graph, pipeline: settings.name).first { $0.table == view.table }
+            guard let state, let read = state.lsn else { return false }
+            // What it has not read shows as a change that is pending, if it is one of a followed table.
+            return read >= lsn || (!view.isByClock && !state.isPending)
         }
     }
 
     private func waitAtGraph(for lsn: LSN, until deadline: MonotonicTime) throws(PipelineError) -> Bool {
-        try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
-            while true {
-                let checkpoint = try apply { () throws(ApplyError) in
-                    try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
-                }
-                if let checkpoint, checkpoint.phase == .streaming, checkpoint.lsn >= lsn { return true }
-                if MonotonicTime.now >= deadline { return false }
-                guard stop.sleep(for: Self.interval) else { throw PipelineError("stopped") }
+        try poll(every: Self.interval, until: deadline) { graph throws(PipelineError) in
+            let checkpoint = try apply { () throws(ApplyError) in
+                try GraphWriter.readCheckpoint(graph, pipeline: settings.name)
             }
+            guard let checkpoint else { return false }
+            return checkpoint.phase == .streaming && checkpoint.lsn >= lsn
+        }
+    }
+
+    /// Asks the graph again and again.
+    ///
+    /// - Returns: False when the deadline has passed before the answer was yes.
+    private func poll(
+        every interval: Duration, until deadline: MonotonicTime,
+        _ isReached: (BoltChannel) throws(PipelineError) -> Bool
+    ) throws(PipelineError) -> Bool {
+        try GraphConnection.use(settings.graph, abandon: stop) { graph throws(PipelineError) in
+            while try !isReached(graph) {
+                if MonotonicTime.now >= deadline { return false }
+                guard stop.sleep(for: interval) else { throw PipelineError("stopped") }
+            }
+            return true
         }
     }
 

@@ -46,8 +46,7 @@ struct TableRead: Sendable {
 
     /// SQL for the rows of a range that count, and meet a condition that somebody gave; nil for all.
     func condition(_ range: Range<UInt32>, of heap: TableHeap, meeting given: String? = nil) -> String? {
-        let conditions = [heap.condition(range), condition, given].compactMap(\.self)
-        return conditions.isEmpty ? nil : conditions.map { "(\($0))" }.joined(separator: " AND ")
+        [heap.condition(range), condition, given].compactMap(\.self).sqlConjunction
     }
 
     init(_ table: QualifiedName, _ properties: [PropertyMapping]) {

@@ -135,8 +135,7 @@ public struct Preflight {
         evolution.oldNames.map { name in
             PreflightFinding(
                 .note, .mapping, "\(name.kind) \(name.name) is called \(name.now) now, and means the same",
-                fix: name.advice,
-                position: name.positions.first)
+                fix: name.advice, position: name.positions.first)
         }
             + evolution.changes.map { change in
                 let stops = change.policy == .pause || evolution.asksForEverything(change, mapping)

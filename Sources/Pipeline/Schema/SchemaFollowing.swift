@@ -17,6 +17,8 @@ struct SchemaFollowing {
     private let before: RememberedTables?
     private let now: RememberedTables
     private let edits: [MappingEdit]
+    /// Tables that have come to be beside the mapping.
+    private let newTables: [SchemaChange]
 
     init(
         settings: PipelineSettings, plan: Plan, evolution: SchemaEvolution, memory: [TableMemory],
@@ -29,6 +31,7 @@ struct SchemaFollowing {
         self.before = before
         now = RememberedTables(plan)
         edits = MappingEdit.all(from: before, to: now, evolution, plan)
+        newTables = before?.others.map { plan.file.newTables(in: plan.catalog, besides: $0) } ?? []
     }
 
     /// Tables whose publication may be altered: they are going to be read beside the stream, or less is made of their rows.
@@ -37,11 +40,6 @@ struct SchemaFollowing {
     }
 
     private var changes: [SchemaChange] { evolution.changes + edits.map(\.change) + newTables }
-
-    /// Tables that have come to be beside the mapping.
-    private var newTables: [SchemaChange] {
-        before?.others.map { plan.file.newTables(in: plan.catalog, besides: $0) } ?? []
-    }
 
     /// Before anything is altered: refuses what somebody has to decide on first, and remembers what is about to be made
     /// otherwise.

@@ -132,7 +132,7 @@ final class ViewReader {
         try checkTypes(reading.view, reader)
         try copy(&reading, reader)
         reader.close()
-        let unseen = reading.before.map { $0.unseen.map(Self.decoded) }
+        let unseen = reading.before.map { $0.unseen.map(BoltValue.unpacked) }
         let gone = if let unseen { unseen } else { try leftovers(reading) }
         reading.removed = gone.count
         for start in stride(from: 0, to: gone.count, by: limits.rows) {
@@ -254,16 +254,10 @@ final class ViewReader {
                 throw .lasting("column \(property.column): \(error)")
             }
         }
-        let bytes = unsafe out.bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+        let bytes = [UInt8](copying: out.bytes)
         // What the graph gives back is packed from values.
         let isPlain = view.join.key.allSatisfy { [.integer, .string, .boolean].contains($0.conversion.target) }
-        return isPlain ? bytes : Self.packed(Self.decoded(bytes))
-    }
-
-    private static func packed(_ key: [BoltValue]) -> [UInt8] {
-        var out = PackStreamBuffer()
-        for value in key { out.append(value) }
-        return unsafe out.bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+        return isPlain ? bytes : [UInt8](packing: BoltValue.unpacked(bytes))
     }
 
     private static func digest(_ rows: ChangeBuffer, _ fields: Range<Int>) -> Int {
@@ -278,17 +272,6 @@ final class ViewReader {
         return hasher.finalize()
     }
 
-    private static func decoded(_ key: [UInt8]) -> [BoltValue] {
-        var reader = unsafe PackStreamReader(key.span.bytes)
-        var values: [BoltValue] = []
-        do throws(PackStreamError) {
-            while !reader.isAtEnd { values.append(try reader.readValue()) }
-        } catch {
-            preconditionFailure("a key that was just packed cannot be read: \(error)")
-        }
-        return values
-    }
-
     /// What is in the graph and has no row, where nothing is known of what is there.
     private func leftovers(_ reading: Reading) throws(Failure) -> [[BoltValue]] {
         var gone: [[BoltValue]] = []
@@ -297,7 +280,7 @@ final class ViewReader {
             let scan = try PagedQuery(query, settings.graph, holding: settings.name, stop: stop)
             while let page = try scan.next() {
                 for key in page where !key.contains(.null) {
-                    if !reading.found.contains(Self.packed(key)) { gone.append(key) }
+                    if !reading.found.contains([UInt8](packing: key)) { gone.append(key) }
                 }
             }
         } catch {

@@ -334,8 +334,7 @@ extension CatalogReader {
                     schema: try text(first, "their_schema"), name: try text(first, "their_table"))
                 var key = Catalog.ForeignKey(
                     constraintName: try text(first, "conname"), columns: [], referencedTable: target,
-                    referencedColumns: [],
-                    coverage: coverage(first))
+                    referencedColumns: [], coverage: coverage(first))
                 for row in run {
                     key.columns.append(try text(row, "attname"))
                     key.referencedColumns.append(try text(row, "their_column"))

@@ -129,10 +129,6 @@ struct ComparisonRun: ~Copyable {
     }
 }
 
-extension [UInt8] {
-    init(copying bytes: RawSpan) { self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
-}
-
 extension CopyRow {
     /// Appends the next columns' values as the pipeline sends them.
     mutating func encode(

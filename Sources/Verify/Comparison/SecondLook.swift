@@ -107,7 +107,7 @@ struct SecondLook {
         differences += 1
         guard findings.count < limits.findings else { return }
         let isNode = comparison.isNode
-        let printed = comparison.printedKey(Self.decode(key))
+        let printed = comparison.printedKey(BoltValue.unpacked(key))
         if rows.count > 1 {
             findings.append(finding(.duplicateRow, printed, properties: []))
         } else if rows.isEmpty {
@@ -140,7 +140,7 @@ struct SecondLook {
     private func rows(of keys: ArraySlice<[UInt8]>) throws(VerifyError) -> [[UInt8]: [Entity]] {
         var literals: [[String]] = []
         for key in keys {
-            let values = Self.decode(key)
+            let values = BoltValue.unpacked(key)
             // A value that no row has: there is nothing to ask PostgreSQL for.
             let row = comparison.lookup.compactMap { values[$0].sqlLiteral }
             if row.count == comparison.lookup.count { literals.append(row) }
@@ -183,7 +183,7 @@ struct SecondLook {
     }
 
     private func entities(of keys: ArraySlice<[UInt8]>) throws(VerifyError) -> [[UInt8]: [Entity]] {
-        let parameter = BoltValue.list(keys.map { .list(Self.decode($0)) })
+        let parameter = BoltValue.list(keys.map { .list(BoltValue.unpacked($0)) })
         var found: [[UInt8]: [Entity]] = [:]
         try graph.forEachRecord(comparison.lookupQuery, ["keys": parameter], comparing: comparison.what) {
             reader throws(PackStreamError) in
@@ -218,17 +218,5 @@ struct SecondLook {
         var out = PackStreamBuffer()
         out.append(value)
         return [UInt8](copying: out.bytes)
-    }
-
-    /// The values of a key that was packed here.
-    private static func decode(_ key: [UInt8]) -> [BoltValue] {
-        var reader = unsafe PackStreamReader(key.span.bytes)
-        var values: [BoltValue] = []
-        do throws(PackStreamError) {
-            while !reader.isAtEnd { values.append(try reader.readValue()) }
-        } catch {
-            preconditionFailure("a key that was just packed cannot be read: \(error)")
-        }
-        return values
     }
 }

@@ -413,9 +413,8 @@ extension Catalog.ForeignKey {
         let name = QualifiedName.quoted(constraintName)
         if coverage == .newRows { return "ALTER TABLE \(table.name) VALIDATE CONSTRAINT \(name);" }
         if coverage == .noRows { return "ALTER TABLE \(table.name) ALTER CONSTRAINT \(name) ENFORCED;" }
-        func list(_ columns: [String]) -> String { columns.map(QualifiedName.quoted).joined(separator: ", ") }
-        return "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(list(columns))) "
-            + "REFERENCES \(referencedTable) (\(list(referencedColumns)));"
+        return "ALTER TABLE \(table.name) ADD FOREIGN KEY (\(columns.sqlList)) "
+            + "REFERENCES \(referencedTable) (\(referencedColumns.sqlList));"
     }
 
     /// Each column with the one it refers to; in the order of `key` where the foreign key refers to just that.
@@ -470,9 +469,4 @@ extension RelationshipEnd {
             return own.property
         }
     }
-}
-
-extension [String] {
-    /// Identifiers for SQL.
-    var sqlList: String { map(QualifiedName.quoted).joined(separator: ", ") }
 }

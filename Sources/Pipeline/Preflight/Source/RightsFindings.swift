@@ -57,8 +57,3 @@ enum RightsFindings {
         ]
     }
 }
-
-extension [String] {
-    /// Identifiers for SQL.
-    var sqlList: String { map(QualifiedName.quoted).joined(separator: ", ") }
-}
