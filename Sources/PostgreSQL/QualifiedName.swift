@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-/// The name of a table with its schema, unquoted.
+/// The name of a table with its schema, unquoted; or, with an empty schema, that of something that is in none.
 public struct QualifiedName: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var schema: String
     public var name: String
@@ -11,10 +11,12 @@ public struct QualifiedName: Hashable, Comparable, Sendable, CustomStringConvert
     }
 
     /// As people write it: `public.orders`, with quotes only where SQL needs them.
-    public var description: String { "\(Self.quotedWhereNeeded(schema)).\(Self.quotedWhereNeeded(name))" }
+    public var description: String {
+        (schema.isEmpty ? "" : Self.quotedWhereNeeded(schema) + ".") + Self.quotedWhereNeeded(name)
+    }
 
     /// As SQL takes it in any case: `"public"."orders"`.
-    public var sql: String { "\(Self.quoted(schema)).\(Self.quoted(name))" }
+    public var sql: String { (schema.isEmpty ? "" : Self.quoted(schema) + ".") + Self.quoted(name) }
 
     public static func < (a: Self, b: Self) -> Bool { (a.schema, a.name) < (b.schema, b.name) }
 

@@ -116,12 +116,12 @@ struct `Ranges of a table` {
         try await Source.with("ranges_types", schema: schema) { source in
             let reader = try SnapshotCopy(source.configuration, stop: StopSignal())
             _ = try reader.begin()
-            #expect(try reader.types(of: ["T", "n"], in: Self.table) == [1043, 20])
+            #expect(try reader.types(of: ["T", "n"], in: Self.table.sql, called: Self.table) == [1043, 20])
             try source.admin.execute("SET lock_timeout = 200")
             #expect(throws: PostgresError.self) { try source.admin.execute("DROP VIEW rows") }
             try reader.end()
             try source.admin.execute("DROP VIEW rows")
-            #expect(throws: CaptureError.self) { try reader.types(of: ["n"], in: Self.table) }
+            #expect(throws: CaptureError.self) { try reader.types(of: ["n"], in: Self.table.sql, called: Self.table) }
         }
     }
 

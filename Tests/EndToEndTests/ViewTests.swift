@@ -6,12 +6,14 @@ import TestServers
 import TestSupport
 import Testing
 
-/// Relationships that views compute.
+/// Relationships that views compute, and queries in the mapping file.
 @Suite(.oneAtATime, .postgres())
 struct `Views that become relationships` {
     /// `author` names nobody whom a constraint guards. `co_author` counts; `latest` has a key of its own, and an end that
-    /// changes; `ratio` divides; `named` is materialized, and reads a table that is not mapped.
+    /// changes; `ratio` divides; `named` is materialized, and reads a table that is not mapped. Of the queries one calls a
+    /// function, the other reads a view.
     private static let schema = """
+        CREATE FUNCTION weight(int) RETURNS int LANGUAGE sql RETURN 1 + $1 % 3;
         CREATE TABLE person (id int PRIMARY KEY, name text, score int NOT NULL DEFAULT 1);
         CREATE TABLE paper (id int PRIMARY KEY, title text, published date);
         CREATE TABLE author (paper int, person int, PRIMARY KEY (paper, person));
@@ -33,6 +35,25 @@ struct `Views that become relationships` {
 
     private static let tables = """
         batch: {rows: 40, wholeRows: 100}
+        queries:
+          together:
+            refresh: 1s
+            query: |
+              SELECT a.person AS one, b.person AS other, sum(public.weight(p.id)) AS weight, max(p.published) AS last
+              FROM public.author a JOIN public.author b ON a.paper = b.paper AND a.person < b.person
+              JOIN public.paper p ON p.id = a.paper GROUP BY 1, 2  -- each pair once
+            relationship: TOGETHER
+            from: {columns: [one], references: public.person}
+            to: {columns: [other], references: public.person}
+            properties: {weight: weight, last: last}
+            constants: {source: query}
+          oldest:
+            refresh: 1s
+            query: SELECT DISTINCT ON (person) person, id AS paper FROM public.by_date ORDER BY person, published, id
+            relationship: OLDEST
+            key: {person: who}
+            from: {columns: [person], references: public.person}
+            to: {columns: [paper], references: public.paper}
         tables:
           public.person: {label: Person, key: {id: id}, properties: {name: name, score: score}}
           public.paper: {label: Paper, key: {id: id}, properties: {title: title, published: published}}
@@ -98,7 +119,9 @@ struct `Views that become relationships` {
                 try await project.expectEqual("after a kill, and with a view that was gone")
                 try await project.sql("TRUNCATE author")
                 try await project.settleViews()
-                #expect(try await project.cypher("MATCH ()-[o:CO_AUTHOR|LATEST]->() RETURN count(o)") == "0")
+                #expect(
+                    try await project.cypher(
+                        "MATCH ()-[o:CO_AUTHOR|LATEST|TOGETHER|OLDEST]->() RETURN count(o)") == "0")
                 try await project.sql(
                     """
                     INSERT INTO author VALUES (1, 8), (1, 9), (2, 9), (2, 10);
@@ -115,15 +138,30 @@ struct `Views that become relationships` {
                 try await project.settleViews()
                 try await project.expectEqual("after another definition")
             }
-            try project.edit { text in
-                text = text.prefix(upTo: try #require(text.range(of: "\n  public.ratio:")).lowerBound) + "\n"
-            }
+            try await Self.edit(project)
             try await project.whileRunning { running in
                 try await running.says("public.ratio: it is not in the mapping any more")
                 try await project.settle()
                 #expect(try await project.cypher("MATCH ()-[o:RATIO|NAMED]->() RETURN count(o)") == "0")
+                try await running.says("together rows=1 ")
+                #expect(try await project.cypher("MATCH ({id: 9})-[o:TOGETHER]->({id: 10}) RETURN count(o)") == "1")
+                #expect(try await project.cypher("MATCH ()-[o:TOGETHER]->() RETURN count(o)") == "1")
             }
         }
+    }
+
+    /// Another query, first one that cannot be, and fewer views.
+    private static func edit(_ project: Project) async throws {
+        try project.edit { text in
+            text =
+                text.prefix(upTo: try #require(text.range(of: "\n  public.ratio:")).lowerBound)
+                .replacing("-- each pair once", with: "HAVING min(paper) > 1") + "\n"
+        }
+        let check = try await project.lockstep("check")
+        #expect(
+            check.output.contains("does not take the query together: line 3: column reference \"paper\" is ambiguous"),
+            "\(check)")
+        try project.edit { $0 = $0.replacing("min(paper)", with: "min(a.paper)") }
     }
 
     private static func follow(_ project: Project, _ running: RunningLockstep) async throws {
@@ -148,22 +186,34 @@ struct `Views that become relationships` {
         try await repair(project)
     }
 
-    /// A view that cannot be read keeps nothing else from going on.
+    /// A view or a query that cannot be read keeps nothing else from going on.
     private static func fail(_ project: Project, _ running: RunningLockstep) async throws {
         try await project.sql(
-            "UPDATE person SET score = 0 WHERE id = 20; INSERT INTO author VALUES (50, 20) ON CONFLICT DO NOTHING")
+            """
+            DROP FUNCTION weight(int); UPDATE person SET score = 0 WHERE id = 20;
+            INSERT INTO author VALUES (50, 20) ON CONFLICT DO NOTHING
+            """)
         try await running.says("public.ratio could not be read")
+        try await running.says("together could not be read")
         try await eventually("status says so", within: .seconds(10)) {
             try await project.succeed("status").contains("it cannot be read: PostgreSQL")
         }
-        #expect(try await project.succeed("status").contains("division by zero"))
+        let status = try await project.succeed("status")
+        #expect(
+            status.contains("division by zero") && status.contains("function public.weight(integer) does not exist"))
         let check = try await project.lockstep("check")
         #expect(
             check.exit != .code(0) && check.description.contains("public.ratio are those of an earlier time"),
             "\(check)")
         #expect(try await project.cypher("MATCH (p:Person {id: 20}) RETURN p.score") == "0")
         #expect(try await project.cypher("MATCH ({id: 19})-[o:RATIO]->() RETURN o.part") == "100")
-        try await project.sql("UPDATE person SET score = 5 WHERE id = 20")
+        #expect(try await project.cypher("MATCH ()-[o:TOGETHER]->() RETURN count(o) > 0") == "true")
+        // The query gives another type from here on.
+        try await project.sql(
+            """
+            UPDATE person SET score = 5 WHERE id = 20;
+            CREATE FUNCTION weight(int) RETURNS float8 LANGUAGE sql RETURN 0.5::float8 + $1 % 3
+            """)
         try await project.settleViews()
     }
 
@@ -183,12 +233,16 @@ struct `Views that become relationships` {
     private static func repair(_ project: Project) async throws {
         _ = try await project.cypher("MATCH ()-[o:CO_AUTHOR]->() WITH o LIMIT 1 DELETE o")
         _ = try await project.cypher("MATCH ()-[o:RATIO]->() WITH o LIMIT 1 SET o.part = 7")
+        _ = try await project.cypher("MATCH ()-[o:TOGETHER]->() WITH o LIMIT 1 SET o.weight = 0.25")
         _ = try await project.cypher("MATCH (a:Person {id: 30}), (b:Paper {id: 1}) CREATE (a)-[:NAMED]->(b)")
         let verified = try await project.lockstep("verify", "--full")
         #expect(verified.exit != .code(0), "\(verified)")
-        for what in ["CO_AUTHOR", "RATIO", "NAMED"] { #expect(verified.output.contains(what), "\(what): \(verified)") }
+        for what in ["CO_AUTHOR", "RATIO", "NAMED", "TOGETHER"] {
+            #expect(verified.output.contains(what), "\(what): \(verified)")
+        }
         // Their nodes with them.
-        try await project.succeed("resync", "public.person", "public.co_author", "public.ratio", "public.named")
+        try await project.succeed(
+            "resync", "public.person", "public.co_author", "public.ratio", "public.named", "together")
         try await project.settleViews()
         try await project.expectEqual("after resync")
     }

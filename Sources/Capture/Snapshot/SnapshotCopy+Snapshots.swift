@@ -53,16 +53,18 @@ extension SnapshotCopy {
         }
     }
 
-    /// The types of columns of a table or view, which stays as it is until the transaction in hand ends.
-    public func types(of columns: [String], in table: QualifiedName) throws(CaptureError) -> [OID?] {
-        let list = columns.map { "pg_catalog.pg_typeof(t.\(QualifiedName.quoted($0)))::pg_catalog.oid" }
-        let row = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
-            // A row in any case, for which nothing of the table is read.
-            try connection.query(
-                "SELECT \(list.joined(separator: ", ")) FROM (SELECT) AS one LEFT JOIN \(table.sql) AS t ON false"
-            ).first
+    /// The types of columns of a view or a query, those below domains. What it is made of stays as it is until the
+    /// transaction in hand ends.
+    ///
+    /// - Parameters:
+    ///   - rows: What stands behind FROM.
+    ///   - name: For errors.
+    public func types(
+        of columns: [String], in rows: String, called name: QualifiedName
+    ) throws(CaptureError) -> [OID] {
+        try capturing({ CaptureError($0, relation: name) }) { () throws(PostgresError) in
+            try connection.describe("SELECT \(columns.sqlList) FROM \(rows) AS t").map(\.type)
         }
-        return columns.indices.map { index in row?[index].flatMap { UInt32($0) }.map { OID(rawValue: $0) } }
     }
 
     /// The heaps of a table as they are now; see ``TableHeap``.

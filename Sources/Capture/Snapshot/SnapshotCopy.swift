@@ -95,13 +95,37 @@ extension SnapshotCopy {
         where filter: String? = nil, relation: UInt32, into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int,
         flush: () throws(E) -> Void
     ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
-        var decoder = CopyRowDecoder(columns: columns.map { $0.asText ? .text : .binary }, relation: relation)
-        var total = (rows: 0, bytes: 0)
         do throws(CaptureError) {
             try start(table, rows, columns, filter)
         } catch {
             throw .capture(error)
         }
+        return try take(table, columns, relation, into: buffer, maxRows, maxBytes, flush)
+    }
+
+    /// The same for the rows of a view or a query.
+    ///
+    /// - Parameters:
+    ///   - rows: What stands behind FROM.
+    ///   - name: For errors.
+    public func copy<E: Error>(
+        computed rows: String, called name: QualifiedName, columns: [Column], relation: UInt32,
+        into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int, flush: () throws(E) -> Void
+    ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
+        do throws(CaptureError) {
+            try start(rows, of: name, columns, nil)
+        } catch {
+            throw .capture(error)
+        }
+        return try take(name, columns, relation, into: buffer, maxRows, maxBytes, flush)
+    }
+
+    private func take<E: Error>(
+        _ table: QualifiedName, _ columns: [Column], _ relation: UInt32, into buffer: ChangeBuffer, _ maxRows: Int,
+        _ maxBytes: Int, _ flush: () throws(E) -> Void
+    ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
+        var decoder = CopyRowDecoder(columns: columns.map { $0.asText ? .text : .binary }, relation: relation)
+        var total = (rows: 0, bytes: 0)
         while true {
             let isRow: Bool
             do throws(CaptureError) {
@@ -144,10 +168,14 @@ extension SnapshotCopy {
             throw CaptureError(
                 .tableMissing, "PostgreSQL at \(connection.server): the table is not there", relation: table)
         }
+        try start(rows?(kind == "p") ?? (kind == "p" ? "" : "ONLY ") + table.sql, of: table, columns, filter)
+    }
+
+    private func start(
+        _ rows: String, of table: QualifiedName, _ columns: [Column], _ filter: String?
+    ) throws(CaptureError) {
         try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
-            try connection.startCopy(
-                Self.statement(
-                    rows?(kind == "p") ?? (kind == "p" ? "" : "ONLY ") + table.sql, columns: columns, where: filter))
+            try connection.startCopy(Self.statement(rows, columns: columns, where: filter))
         }
     }
 

@@ -16,7 +16,7 @@ public struct MappingFile: Sendable {
     public var batch: BatchSettings
     /// What is done when tables change.
     public var schemaChanges = SchemaPolicies()
-    /// In the order of the file.
+    /// In the order of the file; behind them its queries, which become relationships as tables do.
     var tables: [TableEntry]
     /// In the order of the file.
     var schema: [SchemaEntry] = []
@@ -50,17 +50,24 @@ public struct MappingFile: Sendable {
             graph: reader.graph, faults: reader.faults.inFileOrder)
     }
 
-    /// The tables that go into the graph, and where the file names them; those that it skips are left out, and views.
+    /// The tables that go into the graph, and where the file names them; those that it skips are left out, views and queries.
     public var mappedTables: [(name: QualifiedName, position: FilePosition?)] {
         tables.filter { $0.role != .skip && $0.refresh == nil }.map { ($0.table.value, $0.table.position) }
     }
 
-    /// The views whose rows become relationships.
+    /// The views and queries whose rows become relationships.
     public var mappedViews: [QualifiedName] {
         tables.filter { $0.role != .skip && $0.refresh != nil }.map(\.table.value)
     }
 
-    /// The file without some of its views.
+    /// The texts of the queries whose rows become relationships: what the catalog is to be read with.
+    public var queries: [QualifiedName: String] {
+        Dictionary(
+            tables.compactMap { entry in entry.query.map { (entry.table.value, $0.value) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The file without some of its views and queries.
     public func leavingOut(views: Set<QualifiedName>) -> MappingFile {
         var file = self
         file.tables.removeAll { $0.refresh != nil && views.contains($0.table.value) }

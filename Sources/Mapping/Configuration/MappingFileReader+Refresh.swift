@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-// How often a view is read.
+// How often a view or a query is read.
 extension MappingFileReader {
     private static let shortest: Duration = .seconds(1)
     private static let longest: Duration = .seconds(86400)

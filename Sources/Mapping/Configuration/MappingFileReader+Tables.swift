@@ -94,7 +94,7 @@ extension MappingFileReader {
                 references: references, lookups: lookups, distinct: DistinctEntry(digest: digest, count: count)))
     }
 
-    private mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
+    mutating func join(_ fields: inout Fields) -> TableEntry.Role? {
         let type = required("relationship", &fields).flatMap { text($0, "relationship") }
         refuseCustom(&fields, beside: "relationship")
         let key = fields.take("key").map { columns($0, "key") ?? [] } ?? []

@@ -29,12 +29,13 @@ struct MappingFileReader {
         let batch = fields.take("batch").map { self.batch($0) } ?? BatchSettings()
         let changes = fields.take("schemaChanges").map { schemaChanges($0) } ?? SchemaPolicies()
         let tables = required("tables", &fields).map { self.tables($0) }
+        let queries = fields.take("queries").map { self.queries($0, beside: tables ?? []) } ?? []
         let schema = fields.take("schema").map { self.schema($0) } ?? []
         finish(fields)
         guard let pipeline, let source, let graph, let tables else { return nil }
         return MappingFile(
             file: file, pipeline: pipeline, source: source, graph: graph, batch: batch, schemaChanges: changes,
-            tables: tables, schema: schema)
+            tables: tables + queries, schema: schema)
     }
 
     /// Reads `tables` alone: what needs no variable.

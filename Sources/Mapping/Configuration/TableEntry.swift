@@ -21,9 +21,11 @@ struct TableEntry: Sendable, Equatable {
     var derived: [DerivedEntry] = []
     /// Set for a view, whose rows are read again and again.
     var refresh: RefreshEntry?
+    /// In place of a view: what computes the rows; then `table` is its name, without a schema.
+    var query: Located<String>?
 }
 
-/// How often a view is read.
+/// How often a view or a query is read.
 struct RefreshEntry: Sendable, Equatable {
     var interval: Duration
     /// Whatever has changed; else when something has.

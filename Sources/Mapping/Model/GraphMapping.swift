@@ -7,7 +7,7 @@ public struct GraphMapping: Sendable {
     public var pipeline: String
     public var nodes: [NodeMapping]
     public var joins: [JoinMapping]
-    /// Relationships of views. None of ``tables``.
+    /// Relationships of views and queries. None of ``tables``.
     public var computed: [ComputedMapping] = []
     /// What the file's `schema` asks for.
     public var schema: [SchemaItem] = []

@@ -3,7 +3,7 @@
 public import PostgreSQL
 
 extension Plan {
-    /// Nil for a table, or a view, that the mapping does not have.
+    /// Nil for a table, a view or a query that the mapping does not have.
     public func content(of table: QualifiedName) -> TableContent? {
         mapping.node(of: table).map(content) ?? mapping.allJoins.first { $0.table == table }.map(content)
     }

@@ -109,8 +109,9 @@ extension Plan {
             + extra.derived.map { entry($0.property, "string", $0.sql) }
     }
 
-    /// What stands behind FROM for the rows of a table.
+    /// What stands behind FROM for the rows of a table, a view or a query.
     private func source(of table: QualifiedName) -> String {
+        if let computed = mapping.computed.first(where: { $0.table == table }) { return computed.rowsSQL }
         let known = catalog.table(table)
         let distinct = mapping.node(of: table)?.distinct
         return distinct?.rows(of: table, isPartitioned: known?.isPartitioned ?? false) ?? known?.ownRowsSQL ?? table.sql

@@ -26,7 +26,7 @@ extension Plan {
         for join in mapping.allJoins {
             lines += ["", "\(join.table) -> (:\(join.from.label))-[:\(join.type)]->(:\(join.to.label))"]
             lines += [join.from, join.to].map { "  (:\($0.label)) by \(Self.columns($0))" }
-            lines += mapping.computed.filter { $0.table == join.table }.map(Self.line)
+            lines += mapping.computed.filter { $0.table == join.table }.flatMap(Self.lines)
             lines += Self.lines(join.rows)
             lines += join.ownKey.map { "  key \(Self.line($0))" } + join.properties.map { "  \(Self.line($0))" }
             lines += Self.lines(join.extra)
@@ -59,11 +59,13 @@ extension Plan {
             + ["  what its cypher makes is not verified"]
     }
 
-    private static func line(_ computed: ComputedMapping) -> String {
+    private static func lines(_ computed: ComputedMapping) -> [String] {
         let tables = computed.reads.sorted().map(\.description).joined(separator: ", ")
-        return computed.isByClock
+        let when =
+            computed.isByClock
             ? "  read every \(computed.intervalText)"
             : "  read when \(tables) change, at most every \(computed.intervalText)"
+        return [when] + (computed.query.map { ["  query:"] + indented($0, by: 4) } ?? [])
     }
 
     private static func lines(_ rows: RowCondition) -> [String] {

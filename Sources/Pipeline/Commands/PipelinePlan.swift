@@ -59,7 +59,9 @@ public enum PipelinePlan {
     ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution, unfit: [QualifiedName: String]) {
         // What commits from here on may be missing in the catalog.
         let lsn = try postgres { () throws(PostgresError) in try source.currentLSN() }
-        let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
+        let catalog = try postgres { () throws(PostgresError) in
+            try CatalogReader.read(source, queries: file.queries)
+        }
         func lay(_ file: MappingFile) throws(MappingError) -> (Plan, SchemaEvolution) {
             let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
             let mapping = try file.resolve(against: catalog, evolution, memory: memory, at: lsn)
@@ -78,7 +80,12 @@ public enum PipelinePlan {
                 }
             }
             guard let (plan, evolution) = try? lay(file.leavingOut(views: Set(unfit.keys))) else {
-                throw PipelineError(error)
+                guard let locked = catalog.refusals.first(where: { $1.isPassing && unfit[$0] == nil }) else {
+                    throw PipelineError(error)
+                }
+                throw PipelineError(
+                    "a query cannot be looked at now", "\(locked.key): \(locked.value.message)",
+                    disposition: .retrySoon)
             }
             return (plan, evolution, unfit)
         }

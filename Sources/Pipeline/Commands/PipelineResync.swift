@@ -45,7 +45,8 @@ public struct PipelineResync: Sendable {
         if let condition {
             guard mapping.tables.contains(tables[0]) else {
                 throw PipelineError(
-                    "a view is read as a whole", "\(tables[0])", remedy: "Leave --where out.", isConfiguration: true)
+                    "what is computed is read as a whole", "\(tables[0])", remedy: "Leave --where out.",
+                    isConfiguration: true)
             }
             try check(condition, on: tables[0], source)
         }

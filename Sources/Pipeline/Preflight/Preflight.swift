@@ -84,7 +84,7 @@ public struct Preflight {
     /// Holds the mapping against the catalog.
     private mutating func examine(_ connection: PostgresConnection, _ facts: SourceFacts) throws(PostgresError) {
         guard let file = reading.file, !connection.isClosed else { return }
-        let catalog = try CatalogReader.read(connection)
+        let catalog = try CatalogReader.read(connection, queries: file.queries)
         let memory = (try? PipelineSettings(file)).map { PipelinePlan.memory($0) } ?? []
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
         let examination = evolution.file.examine(against: catalog)

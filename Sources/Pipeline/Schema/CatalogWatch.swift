@@ -18,8 +18,8 @@ struct CatalogWatch {
     private let known: Set<OID>
     /// Of the mapping's, with the names of then.
     private let current: MappingFile
-    /// Views of the file, whether the mapping fits to them or not.
-    private let views: [(name: QualifiedName, version: String?)]
+    /// Views and queries of the file, whether the mapping fits to them or not.
+    private let views: [(name: QualifiedName, definition: String?)]
     private let report: @Sendable (PipelineEvent) -> Void
 
     /// - Parameter plan: What the attempt goes by.
@@ -31,16 +31,17 @@ struct CatalogWatch {
         partitions = PartitionWatch(settings: settings, plan: plan)
         known = Set(plan.catalog.tables.map(\.oid))
         current = plan.file
-        views = file.mappedViews.map { ($0, plan.catalog.view($0)?.version) }
+        views = file.mappedViews.map { ($0, plan.catalog.view($0)?.definition) }
         self.report = report
     }
 
-    /// Numbers that differ when a table, a column, a constraint or an index has: every change writes another row version.
+    /// Numbers that differ when a table, a column, a constraint, an index, a view or a function has: every change writes
+    /// another row version.
     private static let signatureSQL =
         "SELECT "
         + [
             ("pg_class", "relkind IN ('r', 'p')"), ("pg_attribute", "attnum > 0"), ("pg_constraint", "true"),
-            ("pg_index", "true"), ("pg_rewrite", "true"),
+            ("pg_index", "true"), ("pg_rewrite", "true"), ("pg_proc", "true"),
         ].map { table, condition in
             "(SELECT count(*) || ' ' || coalesce(sum(xmin::text::int8), 0) FROM pg_catalog.\(table) WHERE \(condition))"
         }.joined(separator: " || ' ' || ")
@@ -57,11 +58,14 @@ struct CatalogWatch {
                 let signature = try postgres { () throws(PostgresError) in try source.query(Self.signatureSQL).first?[0]
                 }
                 guard signature != seen else { continue }
-                let catalog = try postgres { () throws(PostgresError) in try CatalogReader.read(source) }
+                let catalog = try postgres { () throws(PostgresError) in
+                    try CatalogReader.read(source, queries: file.queries)
+                }
                 if hasChanged(catalog) {
                     verdict = PipelineError("a table has changed", disposition: .schemaChanged)
                 } else if let changes = try partitions.look(source, stop: stop) {
-                    seen = signature
+                    // What keeps a query from being read may go without a word in these tables: a lock, a right.
+                    seen = catalog.refusals.isEmpty ? signature : nil
                     verdict = judge(changes)
                 }
             } catch {
@@ -110,7 +114,7 @@ struct CatalogWatch {
         }
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
         // One that the mapping does not fit to any more cannot be read, and its reader says so.
-        let isRedefined = views.contains { catalog.view($0.name)?.version != $0.version }
+        let isRedefined = views.contains { catalog.view($0.name)?.definition != $0.definition }
         if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
         // A key that is none any more, or that the stream does not carry, of the table or of a partition: what it is the next
         // attempt says.

@@ -187,7 +187,12 @@ public struct PipelineSetup: Sendable {
 
     private func script(_ plan: Plan, protected: [QualifiedName]) -> String {
         let role = "lockstep"
-        let readable = plan.mapping.tables + plan.mapping.computed.map(\.table)
+        let views = plan.mapping.computed.filter { $0.query == nil }.map(\.table)
+        let named = plan.mapping.computed.compactMap { $0.query == nil ? nil : plan.catalog.view($0.table) }
+            .flatMap { $0.reads + $0.through }
+        let mapped = plan.mapping.tables + views
+        let further = Set(named).subtracting(mapped).sorted()
+        let readable = mapped + further
         let schemas = Set(readable.map(\.schema)).sorted()
         var lines = [
             "-- What the pipeline \"\(settings.name)\" needs in PostgreSQL. Run as the owner of the tables or a superuser.",
@@ -197,6 +202,9 @@ public struct PipelineSetup: Sendable {
             "CREATE ROLE \(role) LOGIN REPLICATION;  -- then: \\password \(role)",
             "GRANT CONNECT ON DATABASE \(QualifiedName.quoted(plan.catalog.database)) TO \(role);",
         ]
+        if !further.isEmpty {
+            lines.append("-- Queries of the mapping read \(further.map(\.description).joined(separator: ", ")).")
+        }
         for schema in schemas { lines.append("GRANT USAGE ON SCHEMA \(QualifiedName.quoted(schema)) TO \(role);") }
         lines.append("GRANT SELECT ON \(readable.map(\.sql).joined(separator: ", ")) TO \(role);")
         if !protected.isEmpty {

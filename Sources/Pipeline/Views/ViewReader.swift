@@ -7,7 +7,7 @@ internal import Mapping
 internal import PostgreSQL
 internal import Threading
 
-/// Reads views when something that they are made of has changed, and hands over what differs from the reading before:
+/// Reads views and queries when something that they are made of has changed, and hands over what differs from the reading before:
 /// "Views" in docs/ARCHITECTURE.md. Lives on a thread of its own.
 final class ViewReader {
     private enum Failure: Error {
@@ -175,7 +175,9 @@ final class ViewReader {
     /// The mapping reads its columns' bytes as values of the types that they had.
     private func checkTypes(_ view: ComputedMapping, _ reader: SnapshotCopy) throws(Failure) {
         let columns = Set(view.join.relationshipColumns.map(\.column)).sorted()
-        let types = try source { () throws(CaptureError) in try reader.types(of: columns, in: view.table) }
+        let types = try source { () throws(CaptureError) in
+            try reader.types(of: columns, in: view.rowsSQL, called: view.table)
+        }
         for (column, type) in zip(columns, types) where type != view.types[column] {
             throw .lasting("its column \(column) has another type than the mapping was made for")
         }
@@ -191,7 +193,7 @@ final class ViewReader {
         rows.relations = [read.relation]
         do throws(SnapshotCopyFailure<Failure>) {
             _ = try reader.copy(
-                view.table, rows: { _ in view.table.sql }, columns: read.columns, relation: 0, into: rows,
+                computed: view.rowsSQL, called: view.table, columns: read.columns, relation: 0, into: rows,
                 maxRows: limits.rows, maxBytes: limits.bytes
             ) { () throws(Failure) in
                 try keepOthers(rows, places, width: read.columns.count, &reading)
@@ -227,7 +229,7 @@ final class ViewReader {
                 let names = reading.view.join.key.map(\.column).joined(separator: ", ")
                 throw .lasting(
                     "two of its rows have the same (\(names)), which is to tell them apart: name a key in the mapping that "
-                        + "does, or let the view group by it")
+                        + "does, or let the \(reading.view.kind) group by it")
             }
             if reading.before?.see(key) != digest { others.append(change) }
         }
@@ -243,7 +245,8 @@ final class ViewReader {
             let field = rows.fields[start + place]
             guard field.kind != .null else {
                 throw .lasting(
-                    "\(property.column) is NULL in some of its rows, and is to tell them apart: leave them out in the view"
+                    "\(property.column) is NULL in some of its rows, and is to tell them apart: leave them out in the "
+                        + view.kind
                 )
             }
             let first = Int(field.offset)

@@ -5,7 +5,7 @@ internal import Bolt
 internal import Mapping
 public import PostgreSQL
 
-/// What the graph has of a view: a node `(:LockstepView)`, written in the graph transactions that bring its rows.
+/// What the graph has of a view or a query: a node `(:LockstepView)`, written in the graph transactions that bring its rows.
 public struct ViewState: Sendable, Equatable {
     public var table: QualifiedName
     /// The type of its relationships and the labels at both ends.
@@ -36,7 +36,7 @@ public struct ViewState: Sendable, Equatable {
         let content = plan.content(of: computed.table)
         self.init(
             unread: computed.table, names: content?.names ?? [], fingerprint: content?.fingerprint ?? "",
-            version: plan.catalog.view(computed.table)?.version ?? "")
+            version: plan.catalog.view(computed.table)?.definition ?? "")
     }
 
     /// Of the same view, of which the same is made.

@@ -8,8 +8,10 @@ public struct Catalog: Sendable {
     /// Ordinary and partitioned tables of the user's schemas, ordered by schema and name. No partitions, no system
     /// schemas, not the schema `lockstep`.
     public var tables: [Table]
-    /// Views and materialized views of the same schemas, in the same order.
+    /// Views and materialized views of the same schemas, in the same order; queries that were asked about come first.
     public var views: [View] = []
+    /// Queries that were asked about, and that the server does not take.
+    public var refusals: [QualifiedName: Refusal] = [:]
     /// Every type that a column here has, with what those are made of (element and base types).
     public var types: [OID: DataType]
 
@@ -71,22 +73,42 @@ extension Catalog {
         public func column(_ name: String) -> Column? { columns.first { $0.name == name } }
     }
 
-    /// A view or a materialized view.
+    /// A view, a materialized view, or a query that somebody asked about as if it were one.
     public struct View: Sendable {
-        /// Its columns; it has no keys but the unique indexes of a materialized view.
+        /// Its columns; it has no keys but the unique indexes of a materialized view. A query has no OID, and no schema.
         public var table: Table
         public var isMaterialized: Bool
+        /// The query's text, where it is one.
+        public var query: String?
         /// What it is made of, through other views: tables, roots in place of partitions, materialized views, foreign tables.
         /// Not what functions read that it calls.
         public var reads: [QualifiedName]
-        /// Another one when it, or a view that it is made of, was defined anew.
+        /// Of a query: the views through which it reads.
+        public var through: [QualifiedName] = []
+        /// Another one when it, or a view that it is made of, was defined anew; of a query also when its columns are others.
         public var version: String
 
-        public init(table: Table, isMaterialized: Bool = false, reads: [QualifiedName], version: String = "") {
+        public init(
+            table: Table, isMaterialized: Bool = false, query: String? = nil, reads: [QualifiedName],
+            version: String = ""
+        ) {
             self.table = table
             self.isMaterialized = isMaterialized
+            self.query = query
             self.reads = reads
             self.version = version
+        }
+    }
+
+    /// Why the server does not take a query.
+    public struct Refusal: Sendable, Equatable {
+        public var message: String
+        /// Somebody is in the way: it may be another matter in a moment.
+        public var isPassing: Bool
+
+        public init(_ message: String, isPassing: Bool = false) {
+            self.message = message
+            self.isPassing = isPassing
         }
     }
 

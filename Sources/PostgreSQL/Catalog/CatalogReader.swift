@@ -7,13 +7,18 @@ public enum CatalogReader {
     /// Needs no privilege: every role may read `pg_catalog`. Inside a transaction it reads in that one; else in one of
     /// its own. Left out are partitions (their root stands for them), temporary and unlogged tables, which no
     /// publication takes, tables of extensions, and the schemas of the system and of Lockstep.
-    public static func read(_ connection: PostgresConnection) throws(PostgresError) -> Catalog {
-        guard !connection.isInTransaction else { return try readAll(connection) }
+    ///
+    /// - Parameter queries: Asked about as if they were views, by names without a schema. That needs the right to use the
+    ///   schemas that they name, and waits half a second at most for a table that somebody has locked.
+    public static func read(
+        _ connection: PostgresConnection, queries: [QualifiedName: String] = [:]
+    ) throws(PostgresError) -> Catalog {
+        guard !connection.isInTransaction else { return try readAll(connection, queries) }
         // The path makes `format_type` name every other schema, so that a type's name means the same to everybody.
         try connection.execute(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog")
         do throws(PostgresError) {
-            let catalog = try readAll(connection)
+            let catalog = try readAll(connection, queries)
             try connection.execute("COMMIT")
             return catalog
         } catch {
@@ -22,7 +27,18 @@ public enum CatalogReader {
         }
     }
 
-    private static func readAll(_ connection: PostgresConnection) throws(PostgresError) -> Catalog {
+    private static func readAll(
+        _ connection: PostgresConnection, _ queries: [QualifiedName: String]
+    ) throws(PostgresError) -> Catalog {
+        // First, while nothing is locked: the look at partitions locks them.
+        var asked: [Catalog.View] = []
+        var refusals: [QualifiedName: Catalog.Refusal] = [:]
+        for (name, query) in queries.sorted(by: { $0.key < $1.key }) {
+            switch try QueryReader.read(query, called: name, connection) {
+            case .view(let view): asked.append(view)
+            case .refused(let refusal): refusals[name] = refusal
+            }
+        }
         var reading = Reading(server: connection.server)
         try reading.tables(connection.query(tablesSQL))
         if reading.tables.contains(where: \.isPartitioned) { try reading.partitions(connection.query(partitionsSQL)) }
@@ -30,7 +46,8 @@ public enum CatalogReader {
         try reading.keys(connection.query(keysSQL))
         try reading.foreignKeys(connection.query(foreignKeysSQL(connection.serverVersion)))
         let views = try reading.takeViews(connection.query(readsSQL), connection.query(versionsSQL))
-        var types = try reading.types(connection.query(typesSQL))
+        let further = asked.flatMap { $0.table.columns.map { String($0.type.rawValue) } }.joined(separator: ",")
+        var types = try reading.types(connection.query(typesSQL, ["{\(further)}"]))
         let composites = types.values.filter { $0.kind == .composite }.map(\.oid.rawValue).sorted()
         if !composites.isEmpty {
             let list = "{\(composites.map(String.init).joined(separator: ","))}"
@@ -46,7 +63,8 @@ public enum CatalogReader {
         }
         var catalog = Catalog(
             serverVersion: connection.serverVersion, database: database, tables: reading.tables, types: types)
-        catalog.views = views
+        catalog.views = asked + views
+        catalog.refusals = refusals
         return catalog
     }
 }
@@ -145,13 +163,14 @@ extension CatalogReader {
             """
     }
 
-    /// Closed over element and base types, fields of composites and what ranges are made of. An array is what the array functions store: of variable length, with an
+    /// Those of the captured columns and of `$1`, closed over element and base types, fields of composites and what ranges are made of. An array is what the array functions store: of variable length, with an
     /// element type (`point` has one too, but a fixed length).
     private static let typesSQL =
         captured.replacingPrefix("WITH ", by: "WITH RECURSIVE ") + """
             , used (oid) AS (
                 SELECT a.atttypid FROM captured t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
                 WHERE a.attnum > 0 AND NOT a.attisdropped
+                UNION SELECT pg_catalog.unnest($1::pg_catalog.oid[])
                 UNION
                 SELECT part.oid FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
                 CROSS JOIN LATERAL (

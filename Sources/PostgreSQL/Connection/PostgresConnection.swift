@@ -112,7 +112,7 @@ public final class PostgresConnection {
 extension PostgresConnection {
     /// Sends a statement whole. Without parameters by the simple protocol: a walsender knows no other.
     func send(_ sql: String, _ parameters: [String?]) throws(PostgresError) {
-        if stop?.isStopped == true { throw fail(.stopped, "stopped") }
+        try checkStop()
         let sent: Int32
         if parameters.isEmpty {
             sent = unsafe PQsendQuery(handle.pointer, sql)
@@ -121,6 +121,17 @@ extension PostgresConnection {
             sent = unsafe PQsendQueryParams(
                 handle.pointer, sql, Int32(parameters.count), nil, values.start, nil, nil, 0)
         }
+        try send(whole: sent)
+    }
+
+    func checkStop() throws(PostgresError) {
+        if stop?.isStopped == true { throw fail(.stopped, "stopped") }
+    }
+
+    /// Sees that what libpq has taken to send is sent.
+    ///
+    /// - Parameter sent: What libpq's function said: 1 where it has taken it.
+    func send(whole sent: Int32) throws(PostgresError) {
         guard sent == 1 else { throw broken() }
         while try !flush() {
             let ready = try wait(for: [.readable, .writable])

@@ -43,6 +43,8 @@ public struct PostgresError: Error, Sendable, Equatable {
     public var message: String
     public var detail: String?
     public var hint: String?
+    /// Which character of the statement it is about, from 1 on, where the server knows.
+    public var position: Int?
     /// `host:port/database`.
     public var server: String
 

@@ -20,6 +20,17 @@ internal import CLibPQ
         }
     }
 
+    /// The columns as the server announces them.
+    var columns: [ResultColumn] {
+        let names = columnNames
+        return names.indices.map { index in
+            let column = Int32(index)
+            return ResultColumn(
+                name: names[index], type: OID(rawValue: unsafe PQftype(result, column)),
+                typeModifier: unsafe PQfmod(result, column))
+        }
+    }
+
     /// One value in text format; nil is NULL.
     func text(row: Int32, column: Int32) -> String? {
         if unsafe PQgetisnull(result, row, column) != 0 { return nil }
@@ -37,7 +48,9 @@ internal import CLibPQ
         guard let sqlState = field("C") else {
             return PostgresError(.closed, ServerText.oneLine(message), server: server)
         }
-        return PostgresError(
+        var error = PostgresError(
             sqlState: sqlState, message: message, detail: field("D"), hint: field("H"), server: server)
+        error.position = field("P").flatMap { Int($0) }
+        return error
     }
 }

@@ -71,7 +71,7 @@ extension Comparison {
     }
 
     private func rows(_ partitioned: Set<QualifiedName>) -> String {
-        if isComputed { return table.sql }
+        if let computedRows { return computedRows }
         return distinct?.rows(of: table, isPartitioned: partitioned.contains(table))
             ?? Self.rows(of: table, partitioned)
     }

@@ -32,8 +32,9 @@ struct Comparison {
     var lookup: [Int]
     /// Where its nodes count equal rows.
     var distinct: DistinctRows?
-    /// Its rows are those of a view.
-    var isComputed = false
+    /// What stands behind FROM for its rows, where they are those of a view or a query.
+    var computedRows: String?
+    var isComputed: Bool { computedRows != nil }
     /// What a row refers to and has to be there, for the row to make anything.
     var targets: [Target]
 
@@ -127,7 +128,7 @@ struct Comparison {
 
     private init(_ computed: ComputedMapping, in mapping: GraphMapping) {
         self.init(computed.join, in: mapping)
-        isComputed = true
+        computedRows = computed.rowsSQL
     }
 
     private init(

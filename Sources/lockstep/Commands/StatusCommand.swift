@@ -65,7 +65,7 @@ enum StatusCommand: Command {
             rows.append(("loading", "\(load.request.table) (\(load.request.reason.rawValue)): \(state)"))
         }
         for view in status.views {
-            rows.append(("view", "\(view.table): \(text(view))"))
+            rows.append((view.table.isOfQuery ? "query" : "view", "\(view.table): \(text(view))"))
             if let failure = view.failure { rows.append(("", "it cannot be read: \(failure)")) }
         }
         if let waiting = status.waitingReferences {

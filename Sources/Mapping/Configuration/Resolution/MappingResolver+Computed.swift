@@ -2,13 +2,14 @@
 
 internal import PostgreSQL
 
-// Views whose rows become relationships.
+// Views and queries whose rows become relationships.
 extension MappingResolver {
     mutating func computed(_ join: JoinEntry, _ refresh: RefreshEntry, _ entry: TableEntry) -> ComputedMapping? {
         guard let view = catalog.view(entry.table.value) else { return nil }
         for (rule, position) in [("where", entry.filter?.position), ("softDelete", entry.softDelete?.column.position)] {
             guard position != nil else { continue }
-            note(.value, position, "\(rule) is not for a view", "write the condition into the view")
+            let kind = entry.query == nil ? "view" : "query"
+            note(.value, position, "\(rule) is not for a \(kind)", "write the condition into the \(kind)")
         }
         guard var mapping = relationship(join, entry, view.table, isView: true) else { return nil }
         mapping.waits = true
@@ -16,8 +17,10 @@ extension MappingResolver {
         let unseen = view.reads.filter { !followed.contains($0) }
         let isByClock = refresh.isByClock || view.isMaterialized || view.reads.isEmpty || !unseen.isEmpty
         var computed = ComputedMapping(
-            join: mapping, interval: refresh.interval, reads: followed, isByClock: isByClock)
-        for column in view.table.columns { computed.types[column.name] = column.type }
+            join: mapping, query: view.query, interval: refresh.interval, reads: followed, isByClock: isByClock)
+        for column in view.table.columns {
+            computed.types[column.name] = catalog.underlyingType(of: column.type)?.oid ?? column.type
+        }
         if isByClock, !refresh.isByClock { tellOfClock(computed, view, unseen, refresh) }
         return computed
     }
@@ -48,6 +51,17 @@ extension MappingResolver {
                 "\(computed.table) reads \(list), whose changes are not all followed: \(how)",
                 "map what it reads, without where; or \(ok)", severity: .warning)
         }
+    }
+
+    /// What a query gives; one that the server does not take is a fault.
+    mutating func query(_ query: Located<String>, called name: QualifiedName) -> Catalog.Table? {
+        if let view = catalog.view(name) { return view.table }
+        let refusal = catalog.refusals[name]?.message ?? "it was not asked about"
+        note(
+            .value, query.position, "PostgreSQL does not take the query \(name): \(refusal)",
+            "it takes one SELECT without a semicolon, in which tables, and functions and types outside of pg_catalog, have "
+                + "their schema")
+        return nil
     }
 
     /// The view of an entry that is to be read again and again; a table by that name, or a view without, is a fault.

@@ -78,6 +78,7 @@ struct MappingResolver {
 
     private mutating func table(of entry: TableEntry) -> Catalog.Table? {
         let name = entry.table.value
+        if let query = entry.query { return self.query(query, called: name) }
         if let table = catalog.table(name), entry.refresh == nil { return table }
         if catalog.table(name) != nil || catalog.view(name) != nil { return view(of: entry) }
         let remedy = Suggestion.remedy(for: name.description, among: catalog.tables.map(\.name.description))
@@ -116,7 +117,7 @@ extension MappingResolver {
         return mapping
     }
 
-    /// What a row of a table, or of a view, becomes between two nodes.
+    /// What a row of a table, a view or a query becomes between two nodes.
     mutating func relationship(
         _ join: JoinEntry, _ entry: TableEntry, _ table: Catalog.Table, isView: Bool = false
     ) -> JoinMapping? {
@@ -172,7 +173,7 @@ extension MappingResolver {
     mutating func column(_ name: Located<String>, of table: Catalog.Table) -> Catalog.Column? {
         guard let column = table.column(name.value) else {
             note(
-                .unknownName, name.position, "table \(table.name) has no column \(name.value)",
+                .unknownName, name.position, "\(table.what) has no column \(name.value)",
                 Suggestion.remedy(for: name.value, among: table.columns.map(\.name))
                     ?? "it has \(table.columns.map(\.name).joined(separator: ", "))")
             return nil
@@ -224,7 +225,7 @@ extension MappingResolver {
         for name in entry.excluded {
             if table.column(name.value) == nil {
                 note(
-                    .unknownName, name.position, "table \(table.name) has no column \(name.value)",
+                    .unknownName, name.position, "\(table.what) has no column \(name.value)",
                     Suggestion.remedy(for: name.value, among: table.columns.map(\.name)) ?? "the entry can go",
                     severity: .warning)
             } else if mapped.contains(where: { $0.column == name }) {
@@ -426,6 +427,9 @@ extension Catalog.ForeignKey {
 }
 
 extension Catalog.Table {
+    /// For messages.
+    fileprivate var what: String { name.isOfQuery ? "query \(name)" : "table \(name)" }
+
     /// The SQL that makes the stream carry just this key.
     fileprivate func identityRemedy(for key: [String]) -> String {
         if let primaryKey, Set(primaryKey) == Set(key) { return "ALTER TABLE \(name) REPLICA IDENTITY DEFAULT;" }
