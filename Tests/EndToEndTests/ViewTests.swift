@@ -144,6 +144,7 @@ struct `Views that become relationships` {
                 try await project.settle()
                 #expect(try await project.cypher("MATCH ()-[o:RATIO|NAMED]->() RETURN count(o)") == "0")
                 try await running.says("together rows=1 ")
+                try await project.settleViews()
                 #expect(try await project.cypher("MATCH ({id: 9})-[o:TOGETHER]->({id: 10}) RETURN count(o)") == "1")
                 #expect(try await project.cypher("MATCH ()-[o:TOGETHER]->() RETURN count(o)") == "1")
             }
