@@ -34,6 +34,10 @@ struct SnapshotBenchmark {
         try source.connection.execute("VACUUM ANALYZE")
         let slot = "lockstep_bench_snapshot"
         let file = try source.mappingFile(graph: graph.url, slot: slot)
+        // So that a small one has ranges to go on with; here, so that a program that is missing is noticed before all else.
+        let program = try Program(
+            options, source, graph, slot: slot, more: options.isTiny ? "\nbatch: {rows: 20}\n" : "")
+        defer { program.remove() }
 
         // Recorded by the way that warms the graph server up.
         let recorder = try BoltRecorder(upstream: graph.port)
@@ -70,10 +74,13 @@ struct SnapshotBenchmark {
                 }
             }
         }
+        report(ours, copied, replayed, cpu, expected, bytes: recordings.reduce(0) { $0 + $1.byteCount })
+        // Whatever becomes of the rest, these figures are there.
+        fflush(nil)
         try prepare(graph, constraints)
-        let resumed = try await interrupted(source, graph, slot)
+        let resumed = try await interrupted(program, source, graph, slot)
         guard try content(graph) == expected else { throw BenchmarkError("the interrupted read made another graph") }
-        report(ours, copied, replayed, cpu, resumed, expected, bytes: recordings.reduce(0) { $0 + $1.byteCount })
+        report(resumed)
         try source.close()
     }
 
@@ -130,12 +137,10 @@ struct SnapshotBenchmark {
         var untilEnd: Double
     }
 
-    private func interrupted(_ source: Source, _ graph: Graph, _ slot: String) async throws -> Resumed {
+    private func interrupted(
+        _ program: Program, _ source: Source, _ graph: Graph, _ slot: String
+    ) async throws -> Resumed {
         try dropSlot(source, slot)
-        // So that a small one has ranges to go on with.
-        let program = try Program(
-            options, source, graph, slot: slot, more: options.isTiny ? "\nbatch: {rows: 20}\n" : "")
-        defer { program.remove() }
         let first = try program.start()
         let began = MonotonicTime.now
         try await eventually("half of it is read", within: .seconds(3600), every: .milliseconds(5)) {
@@ -175,8 +180,7 @@ struct SnapshotBenchmark {
     }
 
     private func report(
-        _ ours: [Double], _ copied: [Double], _ replayed: [Double], _ cpu: [Double], _ resumed: Resumed,
-        _ graph: String, bytes: Int
+        _ ours: [Double], _ copied: [Double], _ replayed: [Double], _ cpu: [Double], _ graph: String, bytes: Int
     ) {
         let rates = { (seconds: [Double]) in Samples(seconds.map { Double(rows) / $0 }) }
         let cpuText = Samples(cpu.map { $0 / Double(rows) * 1_000_000 }).text(2, "CPU s per million")
@@ -188,9 +192,14 @@ struct SnapshotBenchmark {
               replay          \(rates(replayed).text(0, "rows/s"))
               ratio of rates  \(fixed(rates(ours).median / rates(replayed).median, 3)) to the replay, \
             \(fixed(rates(ours).median / rates(copied).median, 3)) to COPY
-              killed at \(fixed(resumed.share * 100, 0)) %  after \(fixed(resumed.untilKill, 1)) s; the next range \
-            \(fixed(resumed.untilNext, 2)) s behind the start, the end \(fixed(resumed.untilEnd, 1)) s behind it
               sent            \(bytes) bytes; graph \(graph), the same after each run
             """)
+    }
+
+    private func report(_ resumed: Resumed) {
+        print(
+            "  killed at \(fixed(resumed.share * 100, 0)) %  after \(fixed(resumed.untilKill, 1)) s; the next range "
+                + "\(fixed(resumed.untilNext, 2)) s behind the start, the end \(fixed(resumed.untilEnd, 1)) s behind it"
+        )
     }
 }

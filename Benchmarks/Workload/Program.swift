@@ -17,6 +17,9 @@ struct Program {
         path =
             options["lockstep"] ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path
             + "/lockstep"
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw BenchmarkError("there is no program \(path): build it, or name it with --lockstep")
+        }
         self.slot = slot
         folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-bench-\(UUID().uuidString)")
         password = graph.configuration.password.map { _ in GraphServer.password } ?? ""

@@ -67,6 +67,11 @@ struct `The random proof` {
                     rules.edit(&text)
                     lookups.edit(&text)
                 }
+                let text = try String(contentsOf: project.mapping, encoding: .utf8)
+                var views = RandomViews(dice: Dice(seed: dice.seed &+ 7), shape: shape, file: text)
+                let computed = views.make()
+                if !computed.sql.isEmpty { try await project.sql(computed.sql) }
+                try project.edit { $0 += computed.entries }
             }
             if Self.seed != nil { print(try String(contentsOf: project.mapping, encoding: .utf8)) }
             if isInParts { try project.applyInParts(of: 1 + Int(dice.seed % 5), above: 1) }

@@ -5,16 +5,6 @@
 ///
 /// Only what `lockstep check` accepts. The same dice make the same of the same file.
 struct RandomLookups {
-    /// The lines of a table, with the one that names it.
-    private struct Entry {
-        var lines: [String]
-
-        var isNode: Bool { lines.contains { $0.hasPrefix("    key: ") } && label != nil }
-        var label: Int? { lines.firstIndex { $0.hasPrefix("    label: ") || $0.hasPrefix("    labels: ") } }
-        /// Columns that are properties and need no quotes.
-        var columns: [Substring] { lines.compactMap { $0.prefixMatch(of: #/      (\w+): /#)?.1 } }
-    }
-
     private var dice: Dice
     private let shape: SchemaShape
     private var made = 0
@@ -25,14 +15,10 @@ struct RandomLookups {
     }
 
     mutating func edit(_ text: inout String) {
-        var entries = [Entry(lines: [])]
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
-            if RandomMapping.tableName(line) != nil { entries.append(Entry(lines: [])) }
-            entries[entries.count - 1].lines.append(line)
-        }
+        var entries = MappingEntry.all(of: text)
         for index in entries.indices {
             guard entries[index].isNode, let label = entries[index].label,
-                let table = RandomMapping.tableName(entries[index].lines[0]).flatMap(shape.table)
+                let table = entries[index].table(of: shape)
             else { continue }
             let lookups = entries[index].lines.compactMap { lookup($0, table, entries) }
             if !lookups.isEmpty { entries[index].lines.insert(contentsOf: ["    lookups:"] + lookups, at: label + 1) }
@@ -41,7 +27,7 @@ struct RandomLookups {
     }
 
     /// A lookup along the foreign key of a relationship that names a node's key.
-    private mutating func lookup(_ line: String, _ table: SchemaShape.Table, _ entries: [Entry]) -> String? {
+    private mutating func lookup(_ line: String, _ table: SchemaShape.Table, _ entries: [MappingEntry]) -> String? {
         guard let match = line.prefixMatch(of: #/      - {type: \w+, columns: \[([^\]]*)\], references: ([^,}]*)/#),
             dice.percent(40), let target = entries.first(where: { $0.isNode && $0.lines[0] == "  \(match.2):" })
         else { return nil }
