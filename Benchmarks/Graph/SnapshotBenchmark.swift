@@ -41,8 +41,10 @@ struct SnapshotBenchmark {
 
         // Recorded by the way that warms the graph server up.
         let recorder = try BoltRecorder(upstream: graph.port)
-        _ = try await read(file, graph, source, port: recorder.port)
+        let recorded = try await read(file, graph, source, port: recorder.port)
         recorder.stop()
+        print("  recorded        \(fixed(Double(rows) / recorded, 0)) rows/s, by a proxy, the graph server cold")
+        fflush(nil)
         // A writer for each pass.
         let recordings = try recorder.all.filter { $0.count > 10_000 }.suffix(2).map(BoltRecording.init)
         let expected = try content(graph)
