@@ -11,6 +11,7 @@ public final class BatchQueue: Sendable {
     private struct State {
         var batches: [EncodedBatch] = []
         var isClosed = false
+        var hasGap = false
         /// The writer could send at once what is put now.
         var isWriterReady = false
     }
@@ -30,10 +31,21 @@ public final class BatchQueue: Sendable {
     public var isWriterReady: Bool { state.withLock { $0.batches.isEmpty && $0.isWriterReady } }
 
     /// Hands a batch over. The caller has seen ``hasRoom``, or takes part in going over the capacity by one.
-    public func put(_ batch: EncodedBatch) {
-        state.withLock { $0.batches.append(batch) }
-        filled.wake()
+    ///
+    /// - Returns: False behind a gap: the batch is not taken.
+    @discardableResult
+    public func put(_ batch: EncodedBatch) -> Bool {
+        let isTaken = state.withLock { state in
+            if !state.hasGap { state.batches.append(batch) }
+            return !state.hasGap
+        }
+        if isTaken { filled.wake() }
+        return isTaken
     }
+
+    /// A batch was not put because the stop came before there was room: none is taken any more, for one that finds room later
+    /// may say that the graph has what that one had.
+    public func leaveGap() { state.withLock { $0.hasGap = true } }
 
     /// Waits until there is room.
     ///

@@ -220,7 +220,7 @@ struct StreamPump {
     /// Waits for room and hands over, unless the stop is asked for meanwhile.
     mutating func put(_ batch: EncodedBatch) throws(PipelineError) {
         while !queue.hasRoom {
-            if stop.isStopped { return }
+            if stop.isStopped { return queue.leaveGap() }
             try confirm()
             _ = Poll.wait(
                 descriptor: -1, for: [], wakeups: [queue.drained, progress.moved, waker],
@@ -228,13 +228,13 @@ struct StreamPump {
             queue.drained.drain()
             progress.moved.drain()
         }
+        guard queue.put(batch) else { return }
         if batch.partial == nil {
             put = batch.end.endLSN
             idlePosition = max(idlePosition, put)
         }
         putPartial = batch.partial
         lastPut = .now
-        queue.put(batch)
     }
 
     /// The graph has all that was handed over.
