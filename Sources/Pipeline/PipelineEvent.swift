@@ -12,6 +12,8 @@ public enum PipelineEvent: Sendable {
     /// `done` is the share that earlier attempts have read.
     case snapshotStarted(tables: Int, rows: Int64, at: LSN, done: Double)
     case loadProgress(LoadProgress)
+    /// A table whose equal rows are counted is read in one piece: until that is done the stream waits.
+    case counting(table: String)
     /// Tables were loaded while the stream went on.
     case loaded(tables: [String], rows: Int64, seconds: Double)
     /// A view was read again: rows that differed, and that were gone.

@@ -30,6 +30,7 @@ final class RunDisplay: Sendable {
                 let begun = done > 0 ? ", goes on at \(Int(done * 100)) %" : ""
                 line(&state, "snapshot", "tables=\(tables) rows~\(rows) lsn=\(lsn)" + begun)
             case .loadProgress(let progress): load(&state, progress)
+            case .counting(let table): line(&state, "counting", "the stream waits until \(table) is read")
             case .loaded(let tables, let rows, let seconds):
                 let list = tables.joined(separator: ", ")
                 line(&state, "loaded", "\(list) rows=\(rows) seconds=\(Self.fixed(seconds, 1))")

@@ -177,6 +177,66 @@ import Testing
         #expect(try encoded(scene, by: encoder) == ["stale [d1,7] [d2,null]", "reference [d1,7]"])
     }
 
+    private static let table = QualifiedName(schema: "public", name: "log")
+
+    /// The counts hold transactions up to 5.
+    private static let recounts = Recounts(holds: [table: { $0 <= 5 }])
+
+    @Test func `changes that are in counts that were read change none, and their rows are linked`() throws {
+        let scene = scene()
+        func end(_ xid: UInt32) {
+            scene.buffer.transactions.append(
+                TransactionEnd(
+                    xid: xid, commitLSN: .zero, endLSN: .zero, commitTime: 0, changeCount: scene.buffer.changes.count))
+        }
+        scene.insert(Self.log, 7, "b", "x")
+        scene.truncate(Self.log)
+        end(4)
+        // One that the snapshot does not show, before one that it shows.
+        scene.insert(Self.log, 8, "b", "x")
+        end(6)
+        scene.delete(Self.log, full: 8, "d", nil)
+        end(5)
+        let encoder = BatchEncoder(
+            mapping: Self.mapping, unsettled: Set(Self.mapping.tables), recounts: Self.recounts)
+        let (b7, b8, d8) = (Self.short("(7,b)"), Self.short("(8,b)"), Self.short("(8,d)"))
+        #expect(
+            try encoded(scene, by: encoder) == ["up [\(b8),b,1]", "reference [\(b7),7] [\(b8),8] [\(d8),8]"])
+    }
+
+    @Test(arguments: [5, 6]) func `the same goes for each part of a transaction`(xid: UInt32) throws {
+        func pass(_ part: TableProgram.Part) throws -> [String] {
+            let scene = scene()
+            scene.insert(Self.log, 7, "b", "x")
+            scene.delete(Self.log, full: 8, "d", nil)
+            return try encoded(
+                scene,
+                by: BatchEncoder(
+                    mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping),
+                    unsettled: Set(Self.mapping.tables), recounts: Self.recounts, xid: xid))
+        }
+        let (b7, d8) = (Self.short("(7,b)"), Self.short("(8,d)"))
+        #expect(try pass(.nodes) == (xid == 5 ? [] : ["up [\(b7),b,1]", "down in part [\(d8),-1]"]))
+        #expect(try pass(.relationships) == ["reference [\(b7),7] [\(d8),8]"])
+        #expect(try pass(.departures) == (xid == 5 ? [] : ["delete [\(d8)]"]))
+    }
+
+    @Test func `what cannot be counted need not be where the table is going to be read, or has been`() throws {
+        func lost(_ recounts: Recounts) throws -> [String] {
+            let scene = scene()
+            scene.delete(Self.log, key: 7, nil, nil)
+            scene.insert(Self.log, 7, "b", "x")
+            return try encoded(scene, by: BatchEncoder(mapping: Self.mapping, recounts: recounts))
+        }
+        let up = ["up [\(Self.short("(7,b)")),b,1]", "reference [\(Self.short("(7,b)")),7]"]
+        #expect(try lost(Recounts(waiting: [Self.table])) == up)
+        #expect(try lost(Recounts(holds: [Self.table: { _ in true }])).isEmpty)
+        for recounts in [Recounts(), Recounts(holds: [Self.table: { _ in false }])] {
+            let error = #expect(throws: ApplyError.self) { try lost(recounts) }
+            #expect(error?.message.contains("REPLICA IDENTITY FULL") == true)
+        }
+    }
+
     @Test func `an old row that does not come whole is refused`() throws {
         let scene = scene()
         scene.delete(Self.log, key: 7, nil, nil)

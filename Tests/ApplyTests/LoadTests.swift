@@ -48,6 +48,7 @@ struct `A load in the graph` {
         (load.rows, load.bytes, load.blocks, load.totalBlocks) = (3, 400, 7, 90)
         load.seconds = 1.25
         load.until = LSN("1/AB")!
+        load.counted = "3:5:3"
         #expect(TableLoad(row: Array(LoadStore.row(load, "shop").dropFirst())) == load)
     }
 

@@ -22,6 +22,14 @@ struct `What a snapshot shows` {
         for text in ["", "1:2", "1:x:"] { #expect(SnapshotPosition(text, lsn: .zero) == nil) }
     }
 
+    @Test func `is known of a standby only where nothing runs`() throws {
+        for (text, isExact) in [("100:100:", true), ("95:100:", false), ("95:100:95", true)] {
+            let isOfStandby = text != "95:100:95"
+            let snapshot = try #require(SnapshotPosition(text, lsn: .zero, isOfStandby: isOfStandby))
+            #expect(snapshot.isExact == isExact && snapshot.text == text)
+        }
+    }
+
     @Test func `is the same where the numbers begin anew`() throws {
         // Three behind the second wrap-around.
         let end = (UInt64(2) << 32) + 3
@@ -71,6 +79,20 @@ struct `Ranges of a table` {
             let whole = try #require(try reader.heaps(of: Self.table, inOnePiece: true).first)
             #expect(whole.blocks == 1)
             #expect(try ids(reader, whole, 0..<1).count == 3500)
+        }
+    }
+
+    @Test func `are waited for with a word every second`() async throws {
+        try await Source.with("ranges_slow", schema: Self.schema) { source in
+            let reader = try SnapshotCopy(source.configuration, stop: StopSignal())
+            let buffer = ChangeBuffer()
+            var waits = 0
+            _ = try reader.copy(
+                Self.table, rows: { _ in "(SELECT 1 AS id FROM pg_sleep(1.3))" },
+                columns: [.init(name: "id", asText: true)], relation: 0, into: buffer, maxRows: .max, maxBytes: .max,
+                waiting: { waits += 1 }
+            ) {}
+            #expect(waits > 0 && buffer.changes.count == 1)
         }
     }
 

@@ -157,8 +157,6 @@ struct `A table without a key` {
                 try await project.settle()
                 #expect(try await project.cypher(Self.count("late")) == "2|0")
                 #expect(try await project.lockstep("verify", "--full").exit == .code(1))
-                let refused = try await project.lockstep("resync", "entry")
-                #expect(refused.exit == .code(2) && refused.errors.contains("equal rows are counted"), "\(refused)")
                 try await project.succeed("resync", "person", "--where", "id = 1")
                 #expect(try await project.cypher(Self.count("late")) == "2|1")
                 #expect(try await project.cypher("MATCH (p:Person {id: 2}) RETURN count(p)") == "0")

@@ -281,6 +281,25 @@ struct SchemaEvolutionTests {
         return other.columns.map(\.name)
     }
 
+    @Test func `equal rows are told apart as before where their columns are, and print, the same`() throws {
+        let now: [(Int16, String, OID)] = [(1, "id", 23), (2, "third", 25), (4, "total", 20)]
+        let catalog = Self.catalog(now)
+        let file = try parsed(
+            head + "  public.orders: {label: Order, key: {id: id}, properties: {third: third, total: total}}\n")
+        let mapping = try file.resolve(
+            against: catalog, SchemaEvolution(file, memory: [], catalog: catalog), memory: [], at: nil)
+        func tellsApart(_ columns: [(String, OID)]) -> Bool {
+            let relation = Relation(
+                oid: 10, name: QualifiedName(schema: "public", name: "orders"), replicaIdentity: .full,
+                columns: columns.map { Relation.Column(name: $0.0, type: $0.1) })
+            return mapping.tellsApart(relation, DistinctRows(columns: ["third", "total"], countProperty: "n"))
+        }
+        #expect(tellsApart([("id", 23), ("third", 25), ("gone", 25), ("total", 20)]))
+        #expect(tellsApart([("third", 1043), ("total", 23)]))
+        #expect(!tellsApart([("third", 25), ("total", 701)]))
+        #expect(!tellsApart([("id", 23), ("third", 25)]))
+    }
+
     @Test func `a version in between is read by the places of its columns`() throws {
         let now: [(Int16, String, OID)] = [(1, "id", 23), (2, "third", 25), (3, "total", 20)]
         #expect(try aligned([("id", 23), ("third", 25), ("total", 20)], to: now) == ["as expected"])

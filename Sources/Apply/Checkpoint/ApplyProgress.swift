@@ -6,23 +6,34 @@ public import Threading
 
 /// What the graph has acknowledged, for the threads that wait for it.
 public final class ApplyProgress: Sendable {
-    private let current: Mutex<Checkpoint>
+    private struct State {
+        var checkpoint: Checkpoint
+        var batches = 0
+    }
+
+    private let state: Mutex<State>
     private let observer: (@Sendable (Checkpoint) -> Void)?
     /// Woken whenever the checkpoint has moved.
     public let moved = Wakeup()
 
     /// - Parameter observer: Told of each checkpoint on the writer's thread, before anybody else.
     public init(_ checkpoint: Checkpoint, observer: (@Sendable (Checkpoint) -> Void)? = nil) {
-        current = Mutex(checkpoint)
+        state = Mutex(State(checkpoint: checkpoint))
         self.observer = observer
     }
 
     /// The checkpoint of the last graph transaction whose COMMIT was acknowledged.
-    public var checkpoint: Checkpoint { current.withLock { $0 } }
+    public var checkpoint: Checkpoint { state.withLock { $0.checkpoint } }
+
+    /// How many batches were acknowledged.
+    public var batches: Int { state.withLock { $0.batches } }
 
     func acknowledge(_ checkpoint: Checkpoint) {
         observer?(checkpoint)
-        current.withLock { $0 = checkpoint }
+        state.withLock { state in
+            state.checkpoint = checkpoint
+            state.batches += 1
+        }
         moved.wake()
     }
 }

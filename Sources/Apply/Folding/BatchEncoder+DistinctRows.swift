@@ -7,11 +7,20 @@ internal import PostgreSQL
 // Tables whose nodes count equal rows: folded to the difference of each count. Rows have no identity here, so nothing moves
 // and nothing is taken along; a row says all there is to know of its node.
 extension BatchEncoder {
+    /// - Parameter isHeld: The counts that were read hold the change. Its row may still lack its relationships.
     func count(
-        _ change: Change, _ columns: [Int], _ program: TableProgram, _ index: Int32,
+        _ change: Change, isHeld: Bool, _ columns: [Int], _ program: TableProgram, _ index: Int32,
         _ fields: inout ContiguousArray<Field>, _ bytes: RawSpan
     ) throws(ApplyError) {
-        guard change.kind == .insert || change.old == .full else {
+        let isWhole = change.kind == .insert || change.old == .full
+        if program.isOtherRows || !isWhole, recounts.mayLose(transaction, of: program.mappedTable) { return }
+        guard !program.isOtherRows else {
+            throw ApplyError(
+                .schemaChanged, table: program.table,
+                "the columns of a table whose equal rows are counted have changed, and it is not read again. "
+                    + "`lockstep run --resnapshot` reads everything again.")
+        }
+        guard isWhole else {
             throw ApplyError(
                 .protocolViolation, table: program.table,
                 "an update or delete came without the old row, by which the table's nodes are counted. "
@@ -21,10 +30,10 @@ extension BatchEncoder {
             fillUnchanged(program, newStart: change.newStart, from: change.oldStart, &fields)
         }
         if change.kind != .insert {
-            try count(-1, change.oldStart, columns, program, index, fields, bytes)
+            try count(isHeld ? 0 : -1, change.oldStart, columns, program, index, fields, bytes)
         }
         if change.kind != .delete {
-            try count(1, change.newStart, columns, program, index, fields, bytes)
+            try count(isHeld ? 0 : 1, change.newStart, columns, program, index, fields, bytes)
         }
     }
 

@@ -15,6 +15,9 @@ public final class BatchEncoder {
     private let truncations: [QualifiedName: Int]
     /// Tables of which the graph may hold newer rows than the changes that come, or lack some.
     private let unsettled: Set<QualifiedName>
+    let recounts: Recounts
+    /// The transaction whose change is being taken; kept up where ``recounts`` ask for it.
+    private(set) var transaction: UInt32 = 0
     /// By relation index; -1 is a table that the mapping does not have.
     private var programOfRelation: [Int32] = []
     private(set) var programs: [TableProgram] = []
@@ -37,21 +40,29 @@ public final class BatchEncoder {
 
     /// - Parameter unsettled: Tables of which the graph may hold newer rows than the changes that come, or lack some:
     ///   "Settling" in docs/ARCHITECTURE.md.
-    public init(mapping: GraphMapping, part: TableProgram.Part = .all, unsettled: Set<QualifiedName> = []) {
+    public init(
+        mapping: GraphMapping, part: TableProgram.Part = .all, unsettled: Set<QualifiedName> = [],
+        recounts: Recounts = Recounts()
+    ) {
         self.mapping = mapping
         self.unsettled = unsettled
+        self.recounts = recounts
         self.part = part
         keepsNodes = false
         truncations = [:]
     }
 
     /// For one pass over a transaction that is applied in parts, whose truncations are done.
+    ///
+    /// - Parameter xid: The transaction's number.
     public init(
         mapping: GraphMapping, pass part: TableProgram.Part, of survey: TransactionSurvey,
-        unsettled: Set<QualifiedName> = []
+        unsettled: Set<QualifiedName> = [], recounts: Recounts = Recounts(), xid: UInt32 = 0
     ) {
         self.mapping = mapping
         self.unsettled = unsettled
+        self.recounts = recounts
+        transaction = xid
         self.part = part
         keepsNodes = true
         truncations = survey.truncations
@@ -70,8 +81,14 @@ public final class BatchEncoder {
         defer { buffer.fields = fields }
         let bytes = buffer.bytes
         var current = range.lowerBound
+        var ends = keepsNodes || recounts.isEmpty ? [] : buffer.transactions[...]
         do throws(ApplyError) {
             while current < range.upperBound {
+                while let end = ends.first {
+                    transaction = end.xid
+                    if end.changeCount > current { break }
+                    ends = ends.dropFirst()
+                }
                 let change = buffer.changes[current]
                 let index = try program(of: Int(change.relation), in: buffer, at: current)
                 if index >= 0, !isTruncated(index, position + current - range.lowerBound) {
@@ -137,8 +154,12 @@ public final class BatchEncoder {
             if programOfTable[program.tableIndex] != nil { try flushSegment(fields, bytes) }
             programOfTable[program.tableIndex] = index
         }
-        if let columns = program.distinctColumns, change.kind != .truncate {
-            return try count(change, columns, program, index, &fields, bytes)
+        if let columns = program.distinctColumns {
+            let isHeld = recounts.holds(transaction, of: program.mappedTable)
+            if change.kind != .truncate {
+                return try count(change, isHeld: isHeld, columns, program, index, &fields, bytes)
+            }
+            if isHeld { return }
         }
         var kind = change.kind
         if let absence = program.absence {

@@ -64,6 +64,8 @@ public final class TableProgram {
     /// Where equal rows are counted: the columns that tell rows apart, as indices into the tuple. Nil in a first read, which
     /// is given digests and counts as columns.
     let distinctColumns: [Int]?
+    /// Where equal rows are counted: this version of the relation does not tell them apart as the mapping does.
+    let isOtherRows: Bool
     let writesRows: Bool
     /// Two rows may have one key for a moment: a deferrable key is no replica identity, so that is FULL.
     let mayRepeatKeys: Bool
@@ -130,8 +132,9 @@ public final class TableProgram {
             var node = mapping.nodes[index]
             let custom = node.custom == nil ? nil : node
             if part == .retractions, custom == nil { return nil }
+            var isOtherRows = false
             if let retyped {
-                guard node.distinct == nil else { throw otherRows(relation) }
+                isOtherRows = node.distinct.map { !mapping.tellsApart(relation, $0) } ?? false
                 node = node.carried(by: relation, retyped: retyped)
             }
             let distinct = relation.columns.contains { $0.name == DistinctRows.digestColumn } ? nil : node.distinct
@@ -163,8 +166,12 @@ public final class TableProgram {
                 awaited: isAdopting || isLeft ? mapping.awaitedEnds(of: node) : [],
                 lookedUp: mapping.lookups(of: node.table).filter { !$0.lookup.isEnforced },
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
-                    try distinct.columns.map { name throws(ApplyError) in try Self.index(of: name, in: relation) }
-                }, absence: try absence(node.rows, in: relation, part, keepsNodes), labels: labels,
+                    guard !isOtherRows else { return [] }
+                    return try distinct.columns.map { name throws(ApplyError) in
+                        try Self.index(of: name, in: relation)
+                    }
+                }, isOtherRows: isOtherRows, absence: try absence(node.rows, in: relation, part, keepsNodes),
+                labels: labels,
                 derived: writesRows ? try derived(node.extra, in: relation) : [], custom: custom)
         }
         if let index = mapping.joins.firstIndex(where: { $0.table == relation.name }) {
@@ -181,14 +188,6 @@ public final class TableProgram {
         return nil
     }
 
-    /// Rows without a key are counted by all of their values: other columns make other rows.
-    private static func otherRows(_ relation: Relation) -> ApplyError {
-        ApplyError(
-            .schemaChanged, table: relation.name,
-            "the columns of a table whose equal rows are counted have changed. "
-                + "`lockstep run --resnapshot` reads everything again.")
-    }
-
     /// The readers of a table ask PostgreSQL for the rows that count; the stream brings all.
     private static func absence(
         _ rows: RowCondition, in relation: Relation, _ part: Part, _ keepsNodes: Bool
@@ -202,7 +201,8 @@ public final class TableProgram {
         references: [[ColumnProgram]] = [], ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool,
         keepsNodes: Bool, adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
         lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
-        absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram], custom: NodeMapping? = nil
+        isOtherRows: Bool = false, absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram],
+        custom: NodeMapping? = nil
     ) {
         table = relation.name
         self.shape = shape
@@ -214,6 +214,7 @@ public final class TableProgram {
         columnCount = relation.columns.count
         mayRepeatKeys = relation.replicaIdentity == .full
         self.distinctColumns = distinctColumns
+        self.isOtherRows = isOtherRows
         self.key = key
         self.references = ends.isEmpty ? references : [ends]
         self.ends = ends

@@ -10,7 +10,7 @@ public enum LoadStore {
 
     private static let properties = [
         "schema", "table", "condition", "reason", "pass", "heaps", "rows", "bytes", "blocks", "totalBlocks", "seconds",
-        "until",
+        "until", "counted",
     ]
 
     /// Adds requests; what is there stays. Repeating it does no harm.
@@ -108,7 +108,7 @@ public enum LoadStore {
             load.pass.map { .string($0.rawValue) } ?? .null,
             .list(load.heaps.map { .string("\($0.oid):\($0.fileNode):\($0.done.text)") }), .integer(load.rows),
             .integer(load.bytes), .integer(load.blocks), .integer(load.totalBlocks), .float(load.seconds),
-            .string(load.until.description),
+            .string(load.until.description), load.counted.map { .string($0) } ?? .null,
         ]
     }
 }
@@ -116,7 +116,7 @@ public enum LoadStore {
 extension TableLoad {
     /// Reads a row of ``LoadStore/read(pipeline:_:)``.
     init?(row: [BoltValue]) {
-        guard row.count == 13, let id = row[0].stringValue, let schema = row[1].stringValue,
+        guard row.count == 14, let id = row[0].stringValue, let schema = row[1].stringValue,
             let name = row[2].stringValue, let reason = row[4].stringValue.flatMap(LoadRequest.Reason.init(rawValue:))
         else { return nil }
         var request = LoadRequest(
@@ -131,6 +131,7 @@ extension TableLoad {
         totalBlocks = row[10].integerValue ?? 0
         if case .float(let value) = row[11] { seconds = value }
         until = row[12].stringValue.flatMap { LSN($0) } ?? .zero
+        counted = row[13].stringValue
     }
 }
 

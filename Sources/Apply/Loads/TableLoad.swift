@@ -6,6 +6,8 @@ public import PostgreSQL
 public struct TableLoad: Sendable, Equatable {
     /// What is done with the table next. A pass begins for a table when all tables are done with the one before it.
     public enum Pass: String, Sendable, CaseIterable, Comparable {
+        /// Its equal rows are counted, in one piece: meanwhile the stream waits.
+        case counts
         /// Its rows become nodes.
         case nodes
         /// What no row has made is deleted.
@@ -49,6 +51,9 @@ public struct TableLoad: Sendable, Equatable {
     /// Where in the WAL the newest of what was read stands. The stream is behind it, and until it has passed it, it brings
     /// older states of rows that are in the graph.
     public var until: LSN = .zero
+    /// Where equal rows are counted: what the snapshot shows by which that was done, as `pg_snapshot` prints it. Changes of
+    /// what it shows are in the counts.
+    public var counted: String?
 
     public init(_ request: LoadRequest) { self.request = request }
 

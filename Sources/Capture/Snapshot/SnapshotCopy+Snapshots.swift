@@ -18,11 +18,13 @@ extension SnapshotCopy {
     ///
     /// Asked right after that was taken: the position is that of now.
     public func position() throws(CaptureError) -> SnapshotPosition {
-        let (text, lsn) = try capturing { () throws(PostgresError) in
-            let row = try connection.query("SELECT pg_catalog.pg_current_snapshot()::text").first
-            return (row?[0] ?? "", try connection.currentLSN())
+        let (row, lsn) = try capturing { () throws(PostgresError) in
+            let row = try connection.query(
+                "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_is_in_recovery()"
+            ).first
+            return (row, try connection.currentLSN())
         }
-        guard let position = SnapshotPosition(text, lsn: lsn) else {
+        guard let position = SnapshotPosition(row?[0] ?? "", lsn: lsn, isOfStandby: row?[1] == "t") else {
             throw CaptureError(
                 .protocolViolation, "PostgreSQL at \(connection.server): unexpected answer of pg_current_snapshot()")
         }

@@ -88,19 +88,16 @@ extension SnapshotCopy {
     ///   - relation: Index into the relations of `buffer`, for the changes.
     ///   - maxRows: `flush` is called as soon as the buffer holds so many rows…
     ///   - maxBytes: …or so many bytes, and at the end for the rest.
+    ///   - waiting: Called every second in which the server sends nothing, as where it sorts.
     ///   - flush: Takes the rows away and empties the buffer.
     /// - Returns: Rows, and bytes of values and their frames, that were copied.
     public func copy<E: Error>(
         _ table: QualifiedName, rows: ((_ isPartitioned: Bool) -> String)? = nil, columns: [Column],
         where filter: String? = nil, relation: UInt32, into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int,
-        flush: () throws(E) -> Void
+        waiting: () throws(E) -> Void, flush: () throws(E) -> Void
     ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
-        do throws(CaptureError) {
-            try start(table, rows, columns, filter)
-        } catch {
-            throw .capture(error)
-        }
-        return try take(table, columns, relation, into: buffer, maxRows, maxBytes, flush)
+        do throws(CaptureError) { try ask(table, rows, columns, filter) } catch { throw .capture(error) }
+        return try take(table, columns, relation, into: buffer, maxRows, maxBytes, waiting, flush)
     }
 
     /// The same for the rows of a view or a query.
@@ -112,36 +109,49 @@ extension SnapshotCopy {
         computed rows: String, called name: QualifiedName, columns: [Column], relation: UInt32,
         into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int, flush: () throws(E) -> Void
     ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
-        do throws(CaptureError) {
-            try start(rows, of: name, columns, nil)
-        } catch {
-            throw .capture(error)
-        }
-        return try take(name, columns, relation, into: buffer, maxRows, maxBytes, flush)
+        do throws(CaptureError) { try ask(rows, of: name, columns, nil) } catch { throw .capture(error) }
+        return try take(name, columns, relation, into: buffer, maxRows, maxBytes, { () throws(E) in }, flush)
     }
 
     private func take<E: Error>(
         _ table: QualifiedName, _ columns: [Column], _ relation: UInt32, into buffer: ChangeBuffer, _ maxRows: Int,
-        _ maxBytes: Int, _ flush: () throws(E) -> Void
+        _ maxBytes: Int, _ waiting: () throws(E) -> Void, _ flush: () throws(E) -> Void
     ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
+        try awaitAnswer(table, waiting)
         var decoder = CopyRowDecoder(columns: columns.map { $0.asText ? .text : .binary }, relation: relation)
         var total = (rows: 0, bytes: 0)
-        while true {
-            let isRow: Bool
+        copying: while true {
+            let next: Next
             do throws(CaptureError) {
-                guard let count = try next(table, &decoder, into: buffer) else { break }
-                total.bytes += count
-                isRow = buffer.changes.count > 0
+                next = try self.next(table, &decoder, into: buffer)
             } catch {
                 throw .capture(error)
             }
-            guard isRow, buffer.changes.count >= maxRows || buffer.bytes.count >= maxBytes else { continue }
+            switch next {
+            case .message(let count): total.bytes += count
+            case .nothing: try hand(waiting)
+            case .end: break copying
+            }
+            guard buffer.changes.count > 0, buffer.changes.count >= maxRows || buffer.bytes.count >= maxBytes else {
+                continue
+            }
             total.rows += buffer.changes.count
             try hand(flush)
         }
         total.rows += buffer.changes.count
         if !buffer.changes.isEmpty { try hand(flush) }
         return total
+    }
+
+    /// The same for who has nothing to do while the server is silent.
+    public func copy<E: Error>(
+        _ table: QualifiedName, rows: ((_ isPartitioned: Bool) -> String)? = nil, columns: [Column],
+        where filter: String? = nil, relation: UInt32, into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int,
+        flush: () throws(E) -> Void
+    ) throws(SnapshotCopyFailure<E>) -> (rows: Int, bytes: Int) {
+        try copy(
+            table, rows: rows, columns: columns, where: filter, relation: relation, into: buffer, maxRows: maxRows,
+            maxBytes: maxBytes, waiting: { () throws(E) in }, flush: flush)
     }
 
     private func hand<E: Error>(_ flush: () throws(E) -> Void) throws(SnapshotCopyFailure<E>) {
@@ -153,7 +163,25 @@ extension SnapshotCopy {
         }
     }
 
-    private func start(
+    private func awaitAnswer<E: Error>(
+        _ table: QualifiedName, _ waiting: () throws(E) -> Void
+    ) throws(SnapshotCopyFailure<E>) {
+        while true {
+            do throws(CaptureError) {
+                let hasBegun = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
+                    guard try connection.isAnswered(within: .seconds(1)) else { return false }
+                    try connection.beginCopy()
+                    return true
+                }
+                if hasBegun { return }
+            } catch {
+                throw .capture(error)
+            }
+            try hand(waiting)
+        }
+    }
+
+    private func ask(
         _ table: QualifiedName, _ rows: ((Bool) -> String)?, _ columns: [Column], _ filter: String?
     ) throws(CaptureError) {
         let kind = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
@@ -168,33 +196,42 @@ extension SnapshotCopy {
             throw CaptureError(
                 .tableMissing, "PostgreSQL at \(connection.server): the table is not there", relation: table)
         }
-        try start(rows?(kind == "p") ?? (kind == "p" ? "" : "ONLY ") + table.sql, of: table, columns, filter)
+        try ask(rows?(kind == "p") ?? (kind == "p" ? "" : "ONLY ") + table.sql, of: table, columns, filter)
     }
 
-    private func start(
+    private func ask(
         _ rows: String, of table: QualifiedName, _ columns: [Column], _ filter: String?
     ) throws(CaptureError) {
         try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
-            try connection.startCopy(Self.statement(rows, columns: columns, where: filter))
+            try connection.sendCopy(Self.statement(rows, columns: columns, where: filter))
         }
     }
 
-    /// The next message: a row, the header, or the trailer.
-    ///
-    /// - Returns: Its bytes; nil at the end of the table.
+    private enum Next {
+        /// A row, the header, or the trailer, of so many bytes.
+        case message(Int)
+        /// The server had nothing to send for a second.
+        case nothing
+        /// The table's end.
+        case end
+    }
+
     private func next(
         _ table: QualifiedName, _ decoder: inout CopyRowDecoder, into buffer: ChangeBuffer
-    ) throws(CaptureError) -> Int? {
-        let message = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
-            try connection.nextCopyMessage()
+    ) throws(CaptureError) -> Next {
+        let step = try capturing({ CaptureError($0, relation: table) }) { () throws(PostgresError) in
+            try connection.nextCopyStep(within: .seconds(1))
         }
-        guard let message else {
+        switch consume step {
+        case .message(let message):
+            let bytes = message.bytes
+            guard decoder.decode(bytes, into: buffer) else { throw malformed(table) }
+            return .message(bytes.byteCount)
+        case .wouldBlock: return .nothing
+        case .end:
             guard decoder.isComplete else { throw malformed(table) }
-            return nil
+            return .end
         }
-        let bytes = message.bytes
-        guard decoder.decode(bytes, into: buffer) else { throw malformed(table) }
-        return bytes.byteCount
     }
 
     private func malformed(_ table: QualifiedName) -> CaptureError {

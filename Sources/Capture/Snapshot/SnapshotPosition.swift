@@ -10,11 +10,18 @@ public struct SnapshotPosition: Sendable, Equatable {
     var xmax: UInt64
     /// Earlier ones that had not ended for the snapshot.
     public private(set) var running: Set<UInt64>
+    /// As `pg_snapshot` prints it.
+    public let text: String
+    /// Whether ``shows(_:)`` tells of every transaction. A standby does not say which ones run: there it is so only where none
+    /// does.
+    public let isExact: Bool
 
     /// - Parameter text: As `pg_snapshot` prints it: `xmin:xmax:xid,xid`.
-    public init?(_ text: String, lsn: LSN) {
+    public init?(_ text: String, lsn: LSN, isOfStandby: Bool = false) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 3, let xmax = UInt64(parts[1]) else { return nil }
+        self.text = text
+        isExact = !isOfStandby || parts[0] == parts[1]
         self.lsn = lsn
         self.xmax = xmax
         running = Set(parts[2].split(separator: ",").compactMap { UInt64($0) })

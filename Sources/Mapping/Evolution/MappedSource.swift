@@ -122,6 +122,18 @@ extension GraphMapping {
         return tables.contains(relation.name) ? .gone : .expected
     }
 
+    /// Whether another version of a relation, under the names of now, tells equal rows apart as the mapping does: by the same
+    /// columns, whose values print the same.
+    public func tellsApart(_ relation: Relation, _ distinct: DistinctRows) -> Bool {
+        guard let source = sources[relation.oid] else { return false }
+        return distinct.columns.allSatisfy { name in
+            guard let then = relation.columns.first(where: { $0.name == name }),
+                let now = source.columns.first(where: { $0.name == name })
+            else { return false }
+            return then.type == now.type || SchemaEvolution.keepsValues(from: then.type, to: now.type)
+        }
+    }
+
     /// What the mapping calls the table of a relation, whatever it was called then.
     public func table(of relation: Relation) -> QualifiedName { sources[relation.oid]?.name ?? relation.name }
 

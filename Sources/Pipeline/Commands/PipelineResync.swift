@@ -48,6 +48,11 @@ public struct PipelineResync: Sendable {
                     "what is computed is read as a whole", "\(tables[0])", remedy: "Leave --where out.",
                     isConfiguration: true)
             }
+            guard !mapping.isReadInOnePiece(tables[0]) else {
+                throw PipelineError(
+                    "a table whose equal rows are counted is read as a whole", "\(tables[0])",
+                    remedy: "Leave --where out.", isConfiguration: true)
+            }
             try check(condition, on: tables[0], source)
         }
         let checkpoint = try apply { () throws(ApplyError) in
@@ -67,8 +72,7 @@ public struct PipelineResync: Sendable {
 
     private func tables(_ names: [String], _ mapping: GraphMapping) throws(PipelineError) -> [QualifiedName] {
         let all = mapping.tables + mapping.computed.map(\.table)
-        let possible = all.filter { !mapping.isReadInOnePiece($0) }
-        if names.isEmpty { return possible }
+        if names.isEmpty { return all }
         var found: [QualifiedName] = []
         for name in names {
             let meant = all.filter { TableNameText(name).means($0) }
@@ -78,11 +82,6 @@ public struct PipelineResync: Sendable {
                     remedy: meant.isEmpty
                         ? "The mapping has \(all.sorted().map(\.sql).joined(separator: ", "))."
                         : "Say which: \(meant.map(\.sql).joined(separator: ", ")).", isConfiguration: true)
-            }
-            guard possible.contains(table) else {
-                throw PipelineError(
-                    "a table cannot be read again by itself", "\(table): its equal rows are counted",
-                    remedy: "`lockstep run --resnapshot` reads everything again.", isConfiguration: true)
             }
             if !found.contains(table) { found.append(table) }
         }

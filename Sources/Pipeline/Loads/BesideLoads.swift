@@ -37,6 +37,8 @@ final class BesideLoads {
     var earlier: EarlierTransactions?
     private var plans: [QualifiedName: [TableHeap]] = [:]
     var leftovers: (table: QualifiedName, keys: PagedQuery)?
+    /// The load of which it was told that the stream waits for it.
+    var counting: String?
 
     init(
         settings: PipelineSettings, mapping: GraphMapping, loads: [TableLoad],
@@ -47,7 +49,8 @@ final class BesideLoads {
         self.report = report
         self.stop = stop
         self.waiting = []
-        for load in loads {
+        for var load in loads {
+            load.refit(mapping)
             // What the mapping no longer allows is refused like any other request.
             if load.pass != nil, mapping.refusal(of: load.request) == nil {
                 begun.append(load)
@@ -72,6 +75,9 @@ final class BesideLoads {
     }
 
     // MARK: What
+
+    /// Tables that nobody has begun to read, as a whole or for their relationships.
+    var waitingTables: Set<QualifiedName> { Set(waiting.map(\.request.table)) }
 
     /// Reads what is asked for.
     ///
@@ -155,8 +161,8 @@ extension GraphMapping {
     fileprivate func refusal(of request: LoadRequest) -> String? {
         guard tables.contains(request.table), request.reason != .firstRead else { return "is not in the mapping" }
         // Each row says what it refers to, but not how many there are of it.
-        let isCounted = request.reason != .refers && isReadInOnePiece(request.table)
-        return isCounted ? "has equal rows, which are counted" : nil
+        let isInPart = request.condition != nil && request.reason != .refers && isReadInOnePiece(request.table)
+        return isInPart ? "has equal rows, which are counted, so it is read as a whole" : nil
     }
 
     /// Requests for the relationships that lead from other tables to what is loaded: of those rows that refer to it.

@@ -31,6 +31,18 @@ final class LoadLedger: Sendable {
     /// The pass that they are in, or done with.
     var pass: TableLoad.Pass { state.withLock { $0.loads.compactMap(\.pass).min() ?? .settling } }
 
+    /// What is counted anew, as far as that is.
+    var recounts: Recounts {
+        var recounts = Recounts()
+        for load in loads {
+            if load.pass == .counts { recounts.waiting.insert(load.request.table) }
+            if let snapshot = load.counted.flatMap({ SnapshotPosition($0, lsn: load.until) }) {
+                recounts.holds[load.request.table] = { snapshot.shows($0) }
+            }
+        }
+        return recounts
+    }
+
     func update(_ load: TableLoad, _ change: (inout TableLoad) -> Void) {
         update { if $0.request.id == load.request.id { change(&$0) } }
     }

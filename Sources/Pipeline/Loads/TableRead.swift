@@ -66,8 +66,7 @@ struct TableRead: Sendable {
 }
 
 extension GraphMapping {
-    /// Whether a table's rows have to be read by one query, at the slot's own snapshot: where equal rows are counted, a row
-    /// says nothing by itself.
+    /// Whether a table's rows have to be read by one query: where equal rows are counted, a row says nothing by itself.
     func isReadInOnePiece(_ table: QualifiedName) -> Bool {
         node(of: table)?.distinct != nil
     }

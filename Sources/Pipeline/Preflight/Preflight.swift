@@ -88,7 +88,7 @@ public struct Preflight {
         let memory = (try? PipelineSettings(file)).map { PipelinePlan.memory($0) } ?? []
         let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
         let examination = evolution.file.examine(against: catalog)
-        note(Self.findings(evolution, examination.sound))
+        note(Self.findings(evolution))
         altered = evolution.added
         let unpublishable = TableFindings.unpublishable(facts, file.mappedTables)
         let explained = Set(unpublishable.compactMap(\.position))
@@ -120,7 +120,6 @@ public struct Preflight {
                 let severity: PreflightFinding.Severity =
                     switch edit.change.policy {
                     case .pause: .error
-                    case .apply where evolution.asksForEverything(edit.change, plan.mapping): .error
                     case .apply where edit.sweeps.isEmpty: .note
                     case .apply, .ignore: .warning
                     }
@@ -131,17 +130,16 @@ public struct Preflight {
     }
 
     /// What has happened to tables and to the file since the pipeline last looked.
-    private static func findings(_ evolution: SchemaEvolution, _ mapping: GraphMapping) -> [PreflightFinding] {
+    private static func findings(_ evolution: SchemaEvolution) -> [PreflightFinding] {
         evolution.oldNames.map { name in
             PreflightFinding(
                 .note, .mapping, "\(name.kind) \(name.name) is called \(name.now) now, and means the same",
                 fix: name.advice, position: name.positions.first)
         }
             + evolution.changes.map { change in
-                let stops = change.policy == .pause || evolution.asksForEverything(change, mapping)
-                return PreflightFinding(
-                    stops ? .error : .warning, .mapping, "\(change.table): \(change.what): \(change.action)",
-                    fix: change.advice)
+                PreflightFinding(
+                    change.policy == .pause ? .error : .warning, .mapping,
+                    "\(change.table): \(change.what): \(change.action)", fix: change.advice)
             }
             + evolution.removed.map { table in
                 PreflightFinding(

@@ -99,8 +99,8 @@ struct CatalogWatch {
             "partitions have changed without a word in the stream",
             reading.map { "\n  \($0.table): \($0.what): \($0.action)" }.joined(),
             remedy: "`lockstep run --resnapshot` reads everything again and makes the graph right. With schemaChanges: "
-                + "{partitionsChanged: apply} in the mapping the tables alone are read again while the pipeline runs (but not "
-                + "those whose equal rows are counted), with ignore the rows stay in the graph as they are.")
+                + "{partitionsChanged: apply} in the mapping the tables alone are read again while the pipeline runs, with "
+                + "ignore the rows stay in the graph as they are.")
     }
 
     private func hasChanged(_ catalog: Catalog) -> Bool {

@@ -34,13 +34,10 @@ struct MappingEdit {
         self.isMoved = isMoved
 
         let policy = plan.file.schemaChanges[.mappingEdited]
-        // Its rows cannot be read by themselves.
-        let isWhole = plan.mapping.isReadInOnePiece(now.table)
         let action =
             switch policy {
             case .pause: "somebody has to say that this is meant"
-            case .apply where isWhole && isRead, .ignore where isWhole || isMoved:
-                "`lockstep run --resnapshot` makes the graph anew"
+            case .ignore where isMoved: "`lockstep run --resnapshot` makes the graph anew"
             case .ignore: "`lockstep resync \(now.table)` writes its rows anew, and leaves what the file names no more"
             case .apply where isMoved: "what it has made leaves the graph, and \(Self.reading)"
             case .apply:

@@ -85,7 +85,7 @@ struct PartitionWatch {
                     continue
                 }
                 let rows = "\(difference) difference\(difference == 1 ? "" : "s") between the table and the graph"
-                if policy == .apply, !mapping.isReadInOnePiece(name) {
+                if policy == .apply {
                     found.append(change(name, suspicious, "it is read again: \(rows)"))
                     requests.append(LoadRequest(name, reason: .schemaChanged))
                     settled.append(after)

@@ -167,21 +167,5 @@ struct SchemaFollowing {
                     "Edit the mapping as the lines say, or let schemaChanges in it say apply (or ignore) for \(kinds), "
                     + "and start again. Nothing was lost: the checkpoint has not moved.")
         }
-        // The others are read while the stream goes on.
-        let reading = changes.filter { evolution.asksForEverything($0, plan.mapping) }
-        if !reading.isEmpty {
-            throw PipelineError(
-                "a table has changed so that it has to be read again", lines(reading),
-                remedy:
-                    "Its equal rows are counted, so it cannot be read by itself: `lockstep run --resnapshot` reads everything "
-                    + "again and makes the graph right.")
-        }
-    }
-}
-
-extension SchemaEvolution {
-    /// A table that has to be read again cannot be read by itself.
-    func asksForEverything(_ change: SchemaChange, _ mapping: GraphMapping) -> Bool {
-        change.needsReading && (currentName(of: change.table).map(mapping.isReadInOnePiece) ?? true)
     }
 }

@@ -38,7 +38,11 @@ extension StreamPump {
         }
         guard let load = settling.ledger.loads.first(where: { $0.pass == pass }) else { return false }
         let hasWorked =
-            try pass == .leftovers ? deleteLeftovers(load, beside, settling) : readRange(load, beside, settling)
+            switch pass {
+            case .counts: try readCounts(load, beside, settling)
+            case .leftovers: try deleteLeftovers(load, beside, settling)
+            default: try readRange(load, beside, settling)
+            }
         beside.worked(since: start)
         return hasWorked
     }
@@ -47,10 +51,18 @@ extension StreamPump {
 
     /// Loads that an earlier attempt has begun with: until they are done nothing is believed of what the graph has of them,
     /// from the first batch on.
-    mutating func continueLoads() {
+    mutating func continueLoads() throws(PipelineError) {
         guard let beside, !beside.begun.isEmpty else { return }
         let ledger = LoadLedger(beside.begun)
-        settling = Settling(continuing: ledger, beside.settings, stop: stop)
+        let continued = Settling(continuing: ledger, beside.settings, stop: stop)
+        if ledger.loads.contains(where: \.isOfEarlierRows) {
+            let reader = try continued.reader()
+            beside.earlier = try capture { () throws(CaptureError) in
+                try EarlierTransactions(reader.begin(), reader, all: true)
+            }
+            try capture { () throws(CaptureError) in try reader.end() }
+        }
+        settling = continued
         useEncoder()
         beside.begin(ledger)
     }
@@ -71,11 +83,8 @@ extension StreamPump {
                 let heaps = try beside.heaps(of: load.request.table, reader)
                 ledger.update(load) { $0.begin(over: heaps, mapping) }
             }
-            // A transaction that wrote to a table before that was published, or by another filter, is in the stream in part, or
-            // not at all.
-            let isNew = loads.contains { [.added, .mappingChanged, .schemaChanged].contains($0.request.reason) }
             beside.earlier = try capture { () throws(CaptureError) in
-                try EarlierTransactions(snapshot, reader, all: isNew)
+                try EarlierTransactions(snapshot, reader, all: loads.contains(where: \.isOfEarlierRows))
             }
             try capture { () throws(CaptureError) in try reader.end() }
             settling = made
@@ -112,12 +121,12 @@ extension StreamPump {
     func between(_ statements: [EncodedStatement]) -> EncodedBatch { EncodedBatch(statements, at: position) }
 
     /// What is known of a load by now, as a statement of the batch in hand.
-    private func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
+    func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
         LoadStore.put(
             settling.ledger.loads.filter { $0.request.id == load.request.id }, pipeline: beside.settings.name)
     }
 
-    private mutating func endPass(
+    mutating func endPass(
         _ load: TableLoad, _ beside: BesideLoads, _ settling: Settling
     ) throws(PipelineError) {
         settling.ledger.update(load) { $0.endPass(mapping) }
@@ -297,6 +306,12 @@ extension StreamPump {
             return []
         }
     }
+}
+
+extension TableLoad {
+    /// A transaction that wrote to the table before that was published, or by another filter, is in the stream in part, or not
+    /// at all.
+    fileprivate var isOfEarlierRows: Bool { [.added, .mappingChanged, .schemaChanged].contains(request.reason) }
 }
 
 extension CaptureError {

@@ -112,7 +112,9 @@ extension StreamPump {
         let start = unfinished ?? begin
         if start.pass == .truncations, !survey.truncations.isEmpty {
             var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .retractions, changes: 0))
-            batch.sweeps = mapping.sweeps(of: Set(survey.truncations.keys))
+            let recounts = recounts
+            batch.sweeps = mapping.sweeps(
+                of: Set(survey.truncations.keys.filter { !recounts.holds(end.xid, of: $0) }))
             guard !stop.isStopped else { return }
             try put(batch)
         }
@@ -127,7 +129,9 @@ extension StreamPump {
             if pass == .departures, !transaction.mayLeaveKeys { continue }
             try run(
                 pass,
-                by: BatchEncoder(mapping: mapping, pass: part, of: survey, unsettled: settling?.tables ?? []),
+                by: BatchEncoder(
+                    mapping: mapping, pass: part, of: survey, unsettled: settling?.tables ?? [], recounts: recounts,
+                    xid: end.xid),
                 over: transaction, end: end, from: pass == start.pass ? start.changes : 0)
         }
         guard !stop.isStopped else { return }

@@ -29,7 +29,16 @@ extension StreamPump {
     }
 
     /// An encoder that knows what is settled now, and remembers nothing of before.
-    mutating func useEncoder() { encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? []) }
+    mutating func useEncoder() {
+        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [], recounts: recounts)
+    }
+
+    /// What is counted anew, or going to be.
+    var recounts: Recounts {
+        var recounts = settling?.ledger.recounts ?? Recounts()
+        if let beside { recounts.waiting.formUnion(beside.waitingTables) }
+        return recounts
+    }
 
     // MARK: Values that were left out
 

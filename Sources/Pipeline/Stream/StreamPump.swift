@@ -68,8 +68,8 @@ struct StreamPump {
     /// When the oldest change in the buffer came.
     private var bufferedSince: MonotonicTime?
     private var put: LSN
-    /// Of the batch that was handed over last.
-    private var putPartial: PartialTransaction?
+    /// Batches that were handed over.
+    private var putCount = 0
     private var idlePosition: LSN
     private var lastPut = MonotonicTime.now
     private var confirmed: LSN = .zero
@@ -90,21 +90,21 @@ struct StreamPump {
         self.settling = settling
         self.beside = beside
         self.views = views
-        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [])
+        encoder = BatchEncoder(mapping: mapping)
         unfinished = progress.checkpoint.partial
         self.queue = queue
         self.progress = progress
         self.limits = limits
         self.stop = stop
         put = progress.checkpoint.lsn
-        putPartial = progress.checkpoint.partial
         idlePosition = put
         stop.add(waker)
+        useEncoder()
     }
 
     /// Runs until the stop is asked for, or everything is settled.
     mutating func run() throws(PipelineError) {
-        continueLoads()
+        try continueLoads()
         while !stop.isStopped, !isSettled {
             try confirm()
             switch try receive() {
@@ -233,15 +233,12 @@ struct StreamPump {
             put = batch.end.endLSN
             idlePosition = max(idlePosition, put)
         }
-        putPartial = batch.partial
+        putCount += 1
         lastPut = .now
     }
 
     /// The graph has all that was handed over.
-    var isAcknowledged: Bool {
-        let checkpoint = progress.checkpoint
-        return checkpoint.lsn == put && checkpoint.partial == putPartial
-    }
+    var isAcknowledged: Bool { progress.batches == putCount }
 
     private var idleInterval: Duration {
         // Somebody waits for it.

@@ -85,9 +85,46 @@ extension PostgresConnection {
         }
     }
 
+    /// Waits for what comes next, or for the time to pass.
+    package func nextCopyStep(within limit: Duration) throws(PostgresError) -> CopyStep {
+        var deadline: MonotonicTime?
+        while true {
+            let step = try nextCopyStep()
+            switch consume step {
+            case .message(let message): return .message(message)
+            case .end: return .end
+            case .wouldBlock:
+                let end = deadline ?? .after(limit)
+                deadline = end
+                if try look(for: .readable, deadline: end).isEmpty { return .wouldBlock }
+            }
+        }
+    }
+
     /// Sends a statement that answers with COPY OUT or COPY BOTH, and waits until the COPY has begun.
     package func startCopy(_ sql: String) throws(PostgresError) {
-        try send(sql, [])
+        try sendCopy(sql)
+        try beginCopy()
+    }
+
+    /// Sends such a statement, for ``beginCopy()``.
+    package func sendCopy(_ sql: String) throws(PostgresError) { try send(sql, []) }
+
+    /// Waits for the answer to what was sent, or for the time to pass. A server may keep its announcement of a COPY until it
+    /// has rows to send with it.
+    ///
+    /// - Returns: False when nothing has come.
+    package func isAnswered(within limit: Duration) throws(PostgresError) -> Bool {
+        let deadline = MonotonicTime.after(limit)
+        while unsafe PQisBusy(handle.pointer) != 0 {
+            if try look(for: .readable, deadline: deadline).isEmpty { return false }
+            try consume()
+        }
+        return true
+    }
+
+    /// Waits until the COPY has begun that was asked for.
+    package func beginCopy() throws(PostgresError) {
         guard let result = try nextResult() else { throw fail(.protocolViolation, "no answer to COPY") }
         switch result.status {
         case PGRES_COPY_OUT, PGRES_COPY_BOTH: return

@@ -187,9 +187,15 @@ extension PostgresConnection {
     /// - Throws: `.stopped` when the stop signal is given, `.timeout` at the deadline; both close the connection.
     @discardableResult
     package func wait(for events: PollEvents, deadline: MonotonicTime? = nil) throws(PostgresError) -> PollEvents {
+        let seen = try look(for: events, deadline: deadline)
+        if seen.isEmpty { throw fail(.timeout, "no answer in time") }
+        return seen
+    }
+
+    /// The same, but at the deadline the connection is left as it is, and nothing was seen.
+    func look(for events: PollEvents, deadline: MonotonicTime?) throws(PostgresError) -> PollEvents {
         let seen = poll(for: events, deadline: deadline)
         if stop?.isStopped == true { throw fail(.stopped, "stopped while waiting for the server") }
-        if seen.isEmpty { throw fail(.timeout, "no answer in time") }
         return seen
     }
 

@@ -59,8 +59,9 @@ enum StatusCommand: Command {
         }
         for load in status.loads {
             let state =
-                load.pass.map {
-                    "\($0.rawValue), \(Int(load.share * 100)) %, \(load.rows) rows, \(RunDisplay.bytes(load.bytes))"
+                load.pass.map { pass in
+                    "\(pass.rawValue), \(Int(load.share * 100)) %, \(load.rows) rows, \(RunDisplay.bytes(load.bytes))"
+                        + (pass == .counts ? ", the stream waits until it is read" : "")
                 } ?? "waiting"
             rows.append(("loading", "\(load.request.table) (\(load.request.reason.rawValue)): \(state)"))
         }
