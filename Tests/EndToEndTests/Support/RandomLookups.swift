@@ -33,7 +33,9 @@ struct RandomLookups {
         else { return nil }
         let names = match.1.split(separator: ", ").map(String.init)
         let namesKey = table.foreignKeys.contains { reference in
+            // Not every node's key is its table's primary key.
             reference.columns == names && shape.table(reference.target)?.key == reference.targetColumns
+                && target.key.map(Set.init) == Set(reference.targetColumns)
         }
         let columns = Set(target.columns.shuffled(using: &dice).prefix(1 + dice.pick(3))).sorted()
         guard namesKey, !columns.isEmpty else { return nil }

@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-/// Views that become relationships, at random: between the two rows that one row refers to, with how many such rows there
+/// Views and queries that become relationships, at random: between the two rows that one row refers to, with how many such rows there
 /// are, and from a row to what is two references away.
 ///
 /// The same dice make the same of the same file.
@@ -23,20 +23,20 @@ struct RandomViews {
         entries = MappingEntry.all(of: file)
     }
 
-    /// The views' SQL, and their entries of the mapping, which come last in it.
+    /// The views' SQL, and what comes last in the mapping: their entries, and the queries.
     mutating func make() -> (sql: String, entries: String) {
-        var (sql, text) = ("", "")
+        var (sql, text, queries) = ("", "", "")
         for table in shape.tables.shuffled(using: &dice) where made < 3 {
             let first = references(of: table).shuffled(using: &dice)
-            if first.count > 1, dice.percent(60) { add(fork(table, first[0], first[1]), &sql, &text) }
+            if first.count > 1, dice.percent(60) { add(fork(table, first[0], first[1]), &sql, &text, &queries) }
             for reference in first.prefix(1) where dice.percent(60) {
                 guard let from = end("a", table), let next = shape.table(reference.target),
                     let second = references(of: next).first
                 else { continue }
-                add(chain(from, table, reference, second), &sql, &text)
+                add(chain(from, table, reference, second), &sql, &text, &queries)
             }
         }
-        return (sql, text)
+        return (sql, text + (queries.isEmpty ? "" : "queries:\n" + queries))
     }
 
     /// Those that name the key of a node.
@@ -56,7 +56,7 @@ struct RandomViews {
 
     private func join(_ alias: String, _ reference: SchemaShape.ForeignKey, of holder: String) -> String {
         let equal = zip(reference.columns, reference.targetColumns).map { "\(alias).\"\($1)\" = \(holder).\"\($0)\"" }
-        return " JOIN \(reference.target) \(alias) ON \(equal.joined(separator: " AND "))"
+        return " JOIN \(SchemaShape.qualified(reference.target)) \(alias) ON \(equal.joined(separator: " AND "))"
     }
 
     private typealias View = (query: String, from: End, to: End, properties: [String])
@@ -74,7 +74,7 @@ struct RandomViews {
         else { return nil }
         let ends = columns(from, "f") + columns(to, "t")
         let query =
-            "SELECT \(ends.joined(separator: ", ")), count(*) AS times FROM \(table.name) a"
+            "SELECT \(ends.joined(separator: ", ")), count(*) AS times FROM \(SchemaShape.qualified(table.name)) a"
             + join("b", one, of: "a") + join("c", other, of: "a")
             + " GROUP BY \((1...ends.count).map(String.init).joined(separator: ", "))"
         return (query, from, to, ["times"])
@@ -89,28 +89,36 @@ struct RandomViews {
         let lacks = next.others.first.map { ["(b.\"\($0.name)\" IS NULL) AS lacks"] } ?? []
         let query =
             "SELECT \((columns(from, "f") + columns(to, "t") + lacks).joined(separator: ", ")) "
-            + "FROM \(table.name) a" + join("b", first, of: "a") + join("c", second, of: "b")
+            + "FROM \(SchemaShape.qualified(table.name)) a" + join("b", first, of: "a") + join("c", second, of: "b")
         return (query, from, to, lacks.isEmpty ? [] : ["lacks"])
     }
 
-    private mutating func add(_ view: View?, _ sql: inout String, _ text: inout String) {
+    private mutating func add(_ view: View?, _ sql: inout String, _ text: inout String, _ queries: inout String) {
         guard let view else { return }
         made += 1
-        sql += "CREATE VIEW computed_\(made) AS \(view.query);\n"
         func end(_ end: End, _ prefix: String) -> String {
             let names = end.key.indices.map { "\(prefix)\($0)" }.joined(separator: ", ")
             return "{columns: [\(names)], references: \(end.entry.name)}"
         }
-        text += """
-              public.computed_\(made):
-                refresh: 1s
-                relationship: COMPUTED_\(made)
-                from: \(end(view.from, "f"))
-                to: \(end(view.to, "t"))
-
-            """
+        var lines = [
+            "refresh: 1s", "relationship: COMPUTED_\(made)", "from: \(end(view.from, "f"))", "to: \(end(view.to, "t"))",
+        ]
         if !view.properties.isEmpty {
-            text += "    properties: {\(view.properties.map { "\($0): \($0)" }.joined(separator: ", "))}\n"
+            lines.append("properties: {\(view.properties.map { "\($0): \($0)" }.joined(separator: ", "))}")
         }
+        if dice.percent(50) {
+            lines.append("query: '\(view.query.replacing("'", with: "''"))'")
+            queries += "  computed_\(made):\n" + lines.map { "    \($0)\n" }.joined()
+        } else {
+            sql += "CREATE VIEW computed_\(made) AS \(view.query);\n"
+            text += "  public.computed_\(made):\n" + lines.map { "    \($0)\n" }.joined()
+        }
+    }
+}
+
+extension SchemaShape {
+    /// The name for who has no `search_path`: what `regclass` prints without a schema is in `public`.
+    fileprivate static func qualified(_ name: String) -> String {
+        name.hasPrefix("\"") || !name.contains(".") ? "public.\(name)" : name
     }
 }
