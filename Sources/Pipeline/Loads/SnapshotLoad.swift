@@ -91,10 +91,7 @@ struct SnapshotLoad {
             return outcomes
         }
         if stop.isStopped { throw PipelineError("stopped", "the first read goes on at the next start") }
-        // A reader that was stopped because another part failed is not the cause.
-        for outcome in outcomes {
-            if case .failure(let error) = outcome, error.what != "stopped" { throw error }
-        }
+        try outcomes.throwCause()
         return written.checkpoint
     }
 
@@ -191,9 +188,4 @@ struct SnapshotLoad {
         guard queue.waitForRoom(stop: passStop, waker: waker) else { throw PipelineError("stopped") }
         queue.put(batch)
     }
-}
-
-/// Runs `body` and gives its outcome as a value, which task groups can carry with its typed error.
-func result<Value>(_ body: () async throws(PipelineError) -> Value) async -> Result<Value, PipelineError> {
-    do throws(PipelineError) { return .success(try await body()) } catch { return .failure(error) }
 }

@@ -502,9 +502,7 @@ final class PipelineAttempt: Sendable {
             return outcomes
         }
         if progress.checkpoint != checkpoint { progressed.store(true, ordering: .releasing) }
-        for outcome in outcomes {
-            if case .failure(let error) = outcome { throw error }
-        }
+        try outcomes.throwCause()
         return progress.checkpoint
     }
 }
