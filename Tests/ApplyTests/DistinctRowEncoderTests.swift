@@ -62,6 +62,18 @@ import Testing
         }
     }
 
+    /// The same by one pass over a transaction that is applied in parts.
+    private func encoded(
+        _ scene: Scene, pass part: TableProgram.Part, unsettled: Set<QualifiedName> = [],
+        recounts: Recounts = Recounts(), xid: UInt32 = 0
+    ) throws -> [String] {
+        try encoded(
+            scene,
+            by: BatchEncoder(
+                mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping), unsettled: unsettled,
+                recounts: recounts, xid: xid))
+    }
+
     private static func text(_ value: BoltValue) -> String {
         switch value {
         case .list(let values): "[" + values.map(text).joined(separator: ",") + "]"
@@ -130,9 +142,7 @@ import Testing
             let scene = scene()
             scene.insert(Self.log, 7, "b", "x")
             scene.delete(Self.log, full: 8, "d", nil)
-            return try encoded(
-                scene,
-                by: BatchEncoder(mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping)))
+            return try encoded(scene, pass: part)
         }
         #expect(
             try pass(.nodes) == ["up [\(Self.short("(7,b)")),b,1]", "down in part [\(Self.short("(8,d)")),-1]"])
@@ -156,11 +166,7 @@ import Testing
         #expect(
             try encoded(rows(), by: BatchEncoder(mapping: Self.mapping, unsettled: unsettled)) == [reference, down])
         func pass(_ part: TableProgram.Part) throws -> [String] {
-            try encoded(
-                rows(),
-                by: BatchEncoder(
-                    mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping),
-                    unsettled: unsettled))
+            try encoded(rows(), pass: part, unsettled: unsettled)
         }
         #expect(try pass(.nodes) == ["down in part [\(Self.short("(8,d)")),-1]"])
         #expect(try pass(.relationships) == [reference])
@@ -210,10 +216,7 @@ import Testing
             scene.insert(Self.log, 7, "b", "x")
             scene.delete(Self.log, full: 8, "d", nil)
             return try encoded(
-                scene,
-                by: BatchEncoder(
-                    mapping: Self.mapping, pass: part, of: TransactionSurvey(mapping: Self.mapping),
-                    unsettled: Set(Self.mapping.tables), recounts: Self.recounts, xid: xid))
+                scene, pass: part, unsettled: Set(Self.mapping.tables), recounts: Self.recounts, xid: xid)
         }
         let (b7, d8) = (Self.short("(7,b)"), Self.short("(8,d)"))
         #expect(try pass(.nodes) == (xid == 5 ? [] : ["up [\(b7),b,1]", "down in part [\(d8),-1]"]))

@@ -143,7 +143,8 @@ extension SnapshotCopy {
         return total
     }
 
-    /// The same for who has nothing to do while the server is silent.
+    /// The same for who has nothing to do while the server is silent. (The compiler of Swift 6.3 crashes on a default for
+    /// `waiting`.)
     public func copy<E: Error>(
         _ table: QualifiedName, rows: ((_ isPartitioned: Bool) -> String)? = nil, columns: [Column],
         where filter: String? = nil, relation: UInt32, into buffer: ChangeBuffer, maxRows: Int, maxBytes: Int,

@@ -29,12 +29,9 @@ extension MappingFileReader {
         let query = required("query", &fields).flatMap { text($0, "query") }
         let refresh = required("refresh", &fields).flatMap { self.refresh($0) }
         let role = join(&fields)
-        let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
-        let rules = rules(&fields)
+        let entry = entry(name, role, &fields)
         finish(fields)
-        guard let query, let refresh, let role else { return nil }
-        var entry = TableEntry(table: name, role: role, excluded: excluded)
-        (entry.filter, entry.softDelete, entry.constants, entry.derived) = rules
+        guard let query, let refresh, var entry else { return nil }
         entry.refresh = refresh
         entry.query = Located(query.value.withoutSpaceAround, at: query.position)
         return entry

@@ -30,22 +30,28 @@ extension MappingFileReader {
             return TableEntry(table: name, role: .skip)
         }
         let role = fields.has("relationship") ? join(&fields) : self.node(&fields, of: name.value)
-        let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
-        let rules = rules(&fields)
-        let refresh = fields.take("refresh").flatMap { self.refresh($0) }
+        var entry = entry(name, role, &fields)
+        entry?.refresh = fields.take("refresh").flatMap { self.refresh($0) }
         _ = fields.take("skip")
         finish(fields)
-        return role.map { role in
-            var entry = TableEntry(table: name, role: role, excluded: excluded)
-            (entry.filter, entry.softDelete, entry.constants, entry.derived) = rules
-            entry.refresh = refresh
-            if let refresh, case .node = role {
-                fault(
-                    .value, refresh.position, "\(name.value) is to be read again and again, and becomes nodes",
-                    "rows of a view become relationships: relationship, from and to")
-            }
-            return entry
+        if let refresh = entry?.refresh, case .node? = role {
+            fault(
+                .value, refresh.position, "\(name.value) is to be read again and again, and becomes nodes",
+                "rows of a view become relationships: relationship, from and to")
         }
+        return entry
+    }
+
+    /// With what may stand beside every role.
+    mutating func entry(
+        _ name: Located<QualifiedName>, _ role: TableEntry.Role?, _ fields: inout Fields
+    ) -> TableEntry? {
+        let excluded = fields.take("exclude").flatMap { names($0, "exclude") } ?? []
+        let rules = rules(&fields)
+        guard let role else { return nil }
+        var entry = TableEntry(table: name, role: role, excluded: excluded)
+        (entry.filter, entry.softDelete, entry.constants, entry.derived) = rules
+        return entry
     }
 
     private mutating func node(_ fields: inout Fields, of table: QualifiedName) -> TableEntry.Role? {

@@ -17,8 +17,6 @@ public struct ComputedMapping: Sendable {
     public var isByClock: Bool
     /// The types that its columns have for the mapping, those below domains.
     public var types: [String: OID] = [:]
-    /// What stands behind FROM for its rows.
-    public var rowsSQL: String
     /// The query in the mapping file, where it is one; then ``table`` is its name.
     public var query: String?
 
@@ -28,13 +26,15 @@ public struct ComputedMapping: Sendable {
     ) {
         self.join = join
         self.query = query
-        rowsSQL = query.map(Catalog.View.rowsSQL) ?? join.table.sql
         self.interval = interval
         self.reads = reads
         self.isByClock = isByClock
     }
 
     public var table: QualifiedName { join.table }
+
+    /// What stands behind FROM for its rows.
+    public var rowsSQL: String { query.map(Catalog.View.rowsSQL) ?? table.sql }
 
     /// `view`, `query`.
     public var kind: String { query == nil ? "view" : "query" }

@@ -100,8 +100,7 @@ extension StreamPump {
         var batch = between([])
         batch.sweeps = [Sweep(text: node.sweepKeylessStatement(), table: node.table)]
         try put(batch)
-        // They are asked for over another connection: it sees what is committed.
-        while !isAcknowledged { try rest() }
+        try awaitAcknowledgement()
         guard try size(of: node.table) != digests.count else { return }
         let keys = try PagedQuery(
             EncodedStatement(text: node.keysQuery(), table: node.table, rows: []), graph, stop: stop)

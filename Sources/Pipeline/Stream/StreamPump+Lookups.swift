@@ -79,8 +79,7 @@ extension StreamPump {
     ) throws(PipelineError) {
         let rows = try look(at: changes, believes: false)
         guard !rows.isEmpty else { return }
-        // They are asked for over another connection: it sees what is committed.
-        while !isAcknowledged { try rest() }
+        try awaitAcknowledgement()
         for (lookup, query) in rows.statements(of: lookups.reach, { $0.holder.holdersQuery($0.lookup) }) {
             let pages = try PagedQuery(query, pageSize: limits.rows, graph, stop: stop)
             while let page = try pages.next() {

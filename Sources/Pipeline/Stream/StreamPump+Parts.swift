@@ -105,6 +105,7 @@ extension StreamPump {
     ) throws(PipelineError) {
         if let unfinished, unfinished.commitLSN != end.commitLSN { throw outOfOrder(unfinished, end) }
         try awaitVisibility()
+        let recounts = recounts
         let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)
         report(.largeTransaction(at: end.commitLSN, changes: survey.changeCount, continuing: unfinished))
         // What the graph does not say yet of the transaction that it is going to hold in part.
@@ -112,7 +113,6 @@ extension StreamPump {
         let start = unfinished ?? begin
         if start.pass == .truncations, !survey.truncations.isEmpty {
             var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .retractions, changes: 0))
-            let recounts = recounts
             batch.sweeps = mapping.sweeps(
                 of: Set(survey.truncations.keys.filter { !recounts.holds(end.xid, of: $0) }))
             guard !stop.isStopped else { return }

@@ -238,7 +238,12 @@ struct StreamPump {
     }
 
     /// The graph has all that was handed over.
-    var isAcknowledged: Bool { progress.batches == putCount }
+    private var isAcknowledged: Bool { progress.batches == putCount }
+
+    /// Waits for that: who asks the graph over another connection sees what is committed.
+    mutating func awaitAcknowledgement() throws(PipelineError) {
+        while !isAcknowledged { try rest() }
+    }
 
     private var idleInterval: Duration {
         // Somebody waits for it.

@@ -7,8 +7,8 @@ internal import Mapping
 internal import PostgreSQL
 internal import Threading
 
-/// Reads views and queries when something that they are made of has changed, and hands over what differs from the reading before:
-/// "Views" in docs/ARCHITECTURE.md. Lives on a thread of its own.
+/// Reads views and queries when something that they are made of has changed, and hands over what differs from the reading
+/// before: "Views" in docs/ARCHITECTURE.md. Lives on a thread of its own.
 final class ViewReader {
     private enum Failure: Error {
         /// The same again fails again, until somebody changes the view, or its rows.

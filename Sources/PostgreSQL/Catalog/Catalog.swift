@@ -101,7 +101,7 @@ extension Catalog {
     }
 
     /// Why the server does not take a query.
-    public struct Refusal: Sendable, Equatable {
+    public struct Refusal: Error, Equatable {
         public var message: String
         /// Somebody is in the way: it may be another matter in a moment.
         public var isPassing: Bool

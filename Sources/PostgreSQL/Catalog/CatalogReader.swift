@@ -35,8 +35,8 @@ public enum CatalogReader {
         var refusals: [QualifiedName: Catalog.Refusal] = [:]
         for (name, query) in queries.sorted(by: { $0.key < $1.key }) {
             switch try QueryReader.read(query, called: name, connection) {
-            case .view(let view): asked.append(view)
-            case .refused(let refusal): refusals[name] = refusal
+            case .success(let view): asked.append(view)
+            case .failure(let refusal): refusals[name] = refusal
             }
         }
         var reading = Reading(server: connection.server)
@@ -163,8 +163,9 @@ extension CatalogReader {
             """
     }
 
-    /// Those of the captured columns and of `$1`, closed over element and base types, fields of composites and what ranges are made of. An array is what the array functions store: of variable length, with an
-    /// element type (`point` has one too, but a fixed length).
+    /// Those of the captured columns and of `$1`, closed over element and base types, fields of composites and what ranges are
+    /// made of. An array is what the array functions store: of variable length, with an element type (`point` has one too, but
+    /// a fixed length).
     private static let typesSQL =
         captured.replacingPrefix("WITH ", by: "WITH RECURSIVE ") + """
             , used (oid) AS (

@@ -5,68 +5,58 @@
 /// The server parses the query as it does before it runs one: that gives its columns, and locks the tables that it is made
 /// of, through views too. These locks say which they are; they are let go at once.
 enum QueryReader {
-    enum Answer {
-        case view(Catalog.View)
-        case refused(Catalog.Refusal)
-    }
-
     /// - Throws: What is not about the query.
     static func read(
         _ query: String, called name: QualifiedName, _ connection: PostgresConnection
-    ) throws(PostgresError) -> Answer {
+    ) throws(PostgresError) -> Result<Catalog.View, Catalog.Refusal> {
         try connection.execute(
             """
             SAVEPOINT query; SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off; SET LOCAL lock_timeout = '500ms'
             """)
-        let answer: Answer
+        let answer: Result<Catalog.View, Catalog.Refusal>
         switch try describe(query, connection) {
-        case .columns(let columns): answer = try view(query, name, columns, connection)
-        case .refused(let refusal): answer = .refused(refusal)
+        case .success(let columns): answer = try view(query, name, columns, connection)
+        case .failure(let refusal): answer = .failure(refusal)
         }
         try connection.execute("ROLLBACK TO SAVEPOINT query; RELEASE SAVEPOINT query")
         return answer
     }
 
-    private enum Description {
-        case columns([ResultColumn])
-        case refused(Catalog.Refusal)
-    }
-
     private static func describe(
         _ query: String, _ connection: PostgresConnection
-    ) throws(PostgresError) -> Description {
+    ) throws(PostgresError) -> Result<[ResultColumn], Catalog.Refusal> {
         let columns: [ResultColumn]
         do throws(PostgresError) {
             // As it stands, for a fault to be told in its own terms; a second command behind it is one.
             columns = try connection.describe(query)
         } catch {
             guard !connection.isClosed else { throw error }
-            return .refused(refusal(error, of: query))
+            return .failure(refusal(error, of: query))
         }
         do throws(PostgresError) {
             _ = try connection.describe("SELECT * FROM \(Catalog.View.rowsSQL(of: query)) AS t")
         } catch {
             guard !connection.isClosed else { throw error }
-            return .refused(Catalog.Refusal("it is no SELECT that can stand in brackets: \(error.message)"))
+            return .failure(Catalog.Refusal("it is no SELECT that can stand in brackets: \(error.message)"))
         }
         let names = columns.map(\.name)
         if let double = names.indices.first(where: { names[..<$0].contains(names[$0]) }) {
-            return .refused(
+            return .failure(
                 Catalog.Refusal("two of its columns are called \(names[double]): give one another name, by AS"))
         }
-        return .columns(columns)
+        return .success(columns)
     }
 
     private static func view(
         _ query: String, _ name: QualifiedName, _ columns: [ResultColumn], _ connection: PostgresConnection
-    ) throws(PostgresError) -> Answer {
+    ) throws(PostgresError) -> Result<Catalog.View, Catalog.Refusal> {
         var view = Catalog.View(
             table: Catalog.Table(
                 oid: 0, name: name, columns: try described(columns, connection), foreignKeys: [],
                 replicaIdentity: .nothing), query: query, reads: [])
         let relations = try connection.query(relationsSQL)
         guard relations.allSatisfy({ $0["reading"] == "t" }) else {
-            return .refused(Catalog.Refusal("it locks rows: leave FOR UPDATE, or FOR SHARE, out"))
+            return .failure(Catalog.Refusal("it locks rows: leave FOR UPDATE, or FOR SHARE, out"))
         }
         for row in relations {
             let relation = QualifiedName(schema: row["nspname"] ?? "", name: row["relname"] ?? "")
@@ -77,7 +67,7 @@ enum QueryReader {
         let rules = relations.compactMap { $0["rules"] }.sorted()
         let types = columns.map { "\($0.name) \($0.type) \($0.typeModifier)" }
         view.version = (rules + types + view.reads.map(\.description)).joined(separator: "\n")
-        return .view(view)
+        return .success(view)
     }
 
     private static func described(
@@ -131,9 +121,6 @@ enum QueryReader {
 }
 
 extension Catalog.View {
-    /// What stands behind FROM for its rows.
-    public var rowsSQL: String { query.map(Self.rowsSQL) ?? table.name.sql }
-
-    /// The same for a query's text, which may end with a comment.
+    /// What stands behind FROM for the rows of a query, whose text may end with a comment.
     public static func rowsSQL(of query: String) -> String { "(\n\(query)\n)" }
 }

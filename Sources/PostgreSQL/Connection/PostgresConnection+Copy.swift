@@ -55,13 +55,13 @@ extension PostgresConnection {
             throw .postgres(error)
         }
         while true {
-            let message: CopyMessage?
+            let step: CopyStep
             do throws(PostgresError) {
-                message = try nextCopyMessage()
+                step = try nextCopyStep(within: nil)
             } catch {
                 throw .postgres(error)
             }
-            guard let message else { return }
+            guard case .message(let message) = consume step else { return }
             do throws(E) {
                 try body(message.bytes)
             } catch {
@@ -71,22 +71,8 @@ extension PostgresConnection {
         }
     }
 
-    /// Waits for the next CopyData message.
-    ///
-    /// - Returns: nil at the end of the COPY.
-    package func nextCopyMessage() throws(PostgresError) -> CopyMessage? {
-        while true {
-            let step = try nextCopyStep()
-            switch consume step {
-            case .message(let message): return message
-            case .end: return nil
-            case .wouldBlock: try wait(for: .readable)
-            }
-        }
-    }
-
-    /// Waits for what comes next, or for the time to pass.
-    package func nextCopyStep(within limit: Duration) throws(PostgresError) -> CopyStep {
+    /// Waits for what comes next, or for the time to pass; without a limit as long as it takes.
+    package func nextCopyStep(within limit: Duration?) throws(PostgresError) -> CopyStep {
         var deadline: MonotonicTime?
         while true {
             let step = try nextCopyStep()
@@ -94,9 +80,8 @@ extension PostgresConnection {
             case .message(let message): return .message(message)
             case .end: return .end
             case .wouldBlock:
-                let end = deadline ?? .after(limit)
-                deadline = end
-                if try look(for: .readable, deadline: end).isEmpty { return .wouldBlock }
+                deadline = deadline ?? limit.map { .after($0) }
+                if try look(for: .readable, deadline: deadline).isEmpty { return .wouldBlock }
             }
         }
     }
