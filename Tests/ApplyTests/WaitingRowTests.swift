@@ -137,6 +137,19 @@ import Testing
             try encoded(.relationships) == ["tag waits no more [[1,7]]", "tag [[1,7,w]]", "tag waits [[1,7,w]]"])
     }
 
+    @Test func `in parts have their relationship made where their end came and they changed beside it`() throws {
+        scene.insert(customers, 8)
+        scene.update(Scene.payments, full: [9, 7, 8, 10, "a"], 9, 7, 8, 11, "a")
+        #expect(
+            try encoded(.relationships) == [
+                "pay waits no more [[9]]", "admit tag to [[8]]", "admit pay from [[8]]", "admit pay to [[8]]",
+                "link [[9,7,8]]", "pay [[9,11,a]]", "pay waits [[9,7,8,11,a]]",
+            ])
+        // Else it is where it was.
+        scene.update(Scene.payments, full: [9, 7, 8, 10, "a"], 9, 7, 8, 11, "a")
+        #expect(try encoded() == ["pay [[9,11,a]]", "pay waits [[9,7,8,11,a]]"])
+    }
+
     @Test func `have to come whole`() throws {
         scene.update(tags, 1, 2, .unchanged)
         #expect(throws: ApplyError.self) { try encoded() }

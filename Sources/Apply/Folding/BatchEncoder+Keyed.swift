@@ -49,7 +49,8 @@ extension BatchEncoder {
             entities.appendKey(of: entities[origin], to: &move.rows)
             try writeKeyAndEnds(entity, fields, bytes, into: move)
         }
-        if mayHaveChanged {
+        // One that leaves off waiting is admitted by nobody, whatever its ends were before.
+        if mayHaveChanged || program.leavesOffWaiting {
             let link = writer.link(Int(entity.program))
             link.rows.appendListHeader(program.key.count + ends.count)
             try writeKeyAndEnds(entity, fields, bytes, into: link)

@@ -22,8 +22,7 @@ extension BatchEncoder {
                     + "was not changed. ALTER TABLE \(program.table.sql) REPLICA IDENTITY FULL makes the stream carry it."
             )
         }
-        // In parts every node is there before any that waits for it is admitted.
-        if program.keepsNodes || program.isUnsettled { writeKey(entity, into: writer.dropWaiting(Int(entity.program))) }
+        if program.leavesOffWaiting { writeKey(entity, into: writer.dropWaiting(Int(entity.program))) }
         let target = writer.wait(Int(entity.program))
         target.rows.appendListHeader(
             program.key.count + program.ends.count + program.properties.count + program.derived.count)
@@ -49,4 +48,10 @@ extension BatchEncoder {
             writeKey(entity, into: writer.admit(Int(entity.program), end: end))
         }
     }
+}
+
+extension TableProgram {
+    /// A row that is written waits no more, before any node that may have come admits those who wait: in parts every node is
+    /// there by then.
+    var leavesOffWaiting: Bool { waits && (keepsNodes || isUnsettled) }
 }
