@@ -234,34 +234,7 @@ struct SchemaEvolutionTests {
         #expect(mapping.nodes.map(\.labels) == [["Line"]] && mapping.nodes[0].references.isEmpty)
     }
 
-    @Test func `a table beside the mapping is told of once, if it could become something`() throws {
-        let file = try parsed(head + Self.text + "  public.skipped: {skip: true}\n")
-        var now = Self.catalog()
-        now.tables += [
-            Self.table(
-                "tags", 31, [(1, "id", 23), (2, "order_id", 23)],
-                references: [.of(["order_id"], "public.orders", ["id"])]),
-            Self.table("skipped", 32, [(1, "id", 23)]), Self.table("scratch", 33, [(1, "id", 23)]),
-        ]
-        now.tables[now.tables.count - 1].primaryKey = nil
-        let found = file.newTables(in: now, besides: [10, 20])
-        #expect(found.map(\.table.name) == ["tags"] && found.map(\.policy) == [.ignore])
-        #expect(found[0].advice?.contains("public.tags -> (:Tag) by (id), primary key; with [:ORDER]") == true)
-        #expect(file.newTables(in: now, besides: [10, 20, 31]).isEmpty)
-        #expect(file.unmentioned(in: now).map(\.oid) == [31, 33])
-    }
-
     @Test func `a policy that is none is a fault of the file`() {
-        #expect(
-            faults(head.replacing("tables:", with: "schemaChanges: {tableAdded: apply}\ntables:") + Self.text).contains
-            {
-                $0.contains("tableAdded is pause or ignore")
-            })
-        #expect(
-            faults(head.replacing("tables:", with: "schemaChanges: {keyChanged: apply}\ntables:") + Self.text).contains
-            {
-                $0.contains("keyChanged is pause")
-            })
         let text = head.replacing("tables:", with: "schemaChanges: {columnDropped: aply, nothing: apply}\ntables:")
         let found = faults(text + Self.text)
         #expect(found.count == 2 && found.contains { $0.contains("columnDropped is apply, pause or ignore") })

@@ -116,7 +116,10 @@ public final class BatchEncoder {
         if relation < programOfRelation.count, programOfRelation[relation] >= -1 { return programOfRelation[relation] }
         while programOfRelation.count <= relation { programOfRelation.append(Self.notMade) }
         let announced = buffer.relations[relation]
-        try checkAge(announced, in: buffer, at: change)
+        // Of a transaction that is applied in parts the survey has seen to it.
+        if let end = buffer.transactions.first(where: { $0.changeCount > change }) {
+            try mapping.checkAge(of: announced, committedAt: end.commitLSN)
+        }
         guard let program = try TableProgram.make(for: announced, mapping: mapping, part: part, keepsNodes: keepsNodes)
         else {
             programOfRelation[relation] = -1
@@ -132,16 +135,6 @@ public final class BatchEncoder {
     }
 
     private static let notMade: Int32 = -2
-
-    /// Older versions of a relation are read as far as the mapping goes; a newer one asks for another mapping.
-    private func checkAge(_ relation: Relation, in buffer: ChangeBuffer, at change: Int) throws(ApplyError) {
-        guard let known = mapping.catalogLSN, let end = buffer.transactions.first(where: { $0.changeCount > change }),
-            end.commitLSN > known
-        else { return }
-        if case .expected = mapping.standing(of: relation) { return }
-        throw ApplyError(
-            .newerRelation, table: relation.name, lsn: end.commitLSN, "the table has changed while the pipeline runs")
-    }
 
     // MARK: Folding
 

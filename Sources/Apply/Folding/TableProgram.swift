@@ -117,7 +117,7 @@ public final class TableProgram {
         for relation: Relation, mapping: GraphMapping, part: Part = .all, keepsNodes: Bool = false
     ) throws(ApplyError) -> TableProgram? {
         switch mapping.standing(of: relation) {
-        case .gone: return nil
+        case .gone, .passed: return nil
         case .expected: return try make(relation, mapping, part, keepsNodes, retyped: nil)
         case .other(let now, let retyped): return try make(now, mapping, part, keepsNodes, retyped: retyped)
         }

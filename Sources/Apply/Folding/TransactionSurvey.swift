@@ -16,7 +16,7 @@ public struct TransactionSurvey {
     /// Changes looked at so far.
     public private(set) var changeCount = 0
 
-    private let mapping: GraphMapping
+    let mapping: GraphMapping
     private let deferrable: Set<QualifiedName>
     private struct Seen {
         let table: QualifiedName
@@ -29,6 +29,9 @@ public struct TransactionSurvey {
 
     /// The tables that it changes.
     public var tables: Set<QualifiedName> { Set(relations.filter(\.isChanged).map(\.table)) }
+
+    /// The same by their place in the buffer.
+    var changedRelations: [Int] { relations.indices.filter { relations[$0].isChanged } }
 
     public init(mapping: GraphMapping) {
         self.mapping = mapping

@@ -31,11 +31,15 @@ public struct LoadRequest: Sendable, Equatable {
     /// A condition in SQL on the table's columns: only rows that meet it. Nil for all.
     public var condition: String?
     public var reason: Reason
+    /// It is read at snapshots that show everything up to here: what the stream brings of it from before need not be applied.
+    /// Nil where that is not known.
+    public var behind: LSN?
 
-    public init(_ table: QualifiedName, reason: Reason, condition: String? = nil) {
+    public init(_ table: QualifiedName, reason: Reason, condition: String? = nil, behind: LSN? = nil) {
         id = String(UInt64.random(in: .min ... .max), radix: 36)
         self.table = table
         self.reason = reason
         self.condition = condition
+        self.behind = behind
     }
 }

@@ -10,7 +10,7 @@ public enum LoadStore {
 
     private static let properties = [
         "schema", "table", "condition", "reason", "pass", "heaps", "rows", "bytes", "blocks", "totalBlocks", "seconds",
-        "until", "counted",
+        "until", "counted", "behind",
     ]
 
     /// Adds requests; what is there stays. Repeating it does no harm.
@@ -109,6 +109,7 @@ public enum LoadStore {
             .list(load.heaps.map { .string("\($0.oid):\($0.fileNode):\($0.done.text)") }), .integer(load.rows),
             .integer(load.bytes), .integer(load.blocks), .integer(load.totalBlocks), .float(load.seconds),
             .string(load.until.description), load.counted.map { .string($0) } ?? .null,
+            request.behind.map { .string($0.description) } ?? .null,
         ]
     }
 }
@@ -116,12 +117,13 @@ public enum LoadStore {
 extension TableLoad {
     /// Reads a row of ``LoadStore/read(pipeline:_:)``.
     init?(row: [BoltValue]) {
-        guard row.count == 14, let id = row[0].stringValue, let schema = row[1].stringValue,
+        guard row.count == 15, let id = row[0].stringValue, let schema = row[1].stringValue,
             let name = row[2].stringValue, let reason = row[4].stringValue.flatMap(LoadRequest.Reason.init(rawValue:))
         else { return nil }
         var request = LoadRequest(
             QualifiedName(schema: schema, name: name), reason: reason, condition: row[3].stringValue)
         request.id = id
+        request.behind = row[14].stringValue.flatMap { LSN($0) }
         self.init(request)
         pass = row[5].stringValue.flatMap(Pass.init(rawValue:))
         heaps = (row[6].listValue ?? []).compactMap { $0.stringValue.flatMap(Heap.init(text:)) }

@@ -105,6 +105,8 @@ public enum RelationStanding: Sendable {
     case other(Relation, retyped: Set<String>)
     /// A table that had a mapped table's name, and is gone.
     case gone
+    /// A version whose old rows do not say by the mapping's key which they are, of a table that is read at a later moment.
+    case passed
 }
 
 extension GraphMapping {
@@ -112,6 +114,7 @@ extension GraphMapping {
         // What is read from the table itself has none.
         guard !sources.isEmpty, relation.oid != 0 else { return .expected }
         if let source = sources[relation.oid] {
+            if readBehind[source.name] != nil, !carriesKey(relation) { return .passed }
             if source.isCurrent(relation) { return .expected }
             let aligned = source.aligned(relation)
             let retyped = aligned.columns.filter { column in
@@ -120,6 +123,19 @@ extension GraphMapping {
             return .other(aligned, retyped: Set(retyped.map(\.name)))
         }
         return tables.contains(relation.name) ? .gone : .expected
+    }
+
+    /// Whether the stream says of old rows of this version which they are: the mapping's key is a part of its replica identity.
+    public func carriesKey(_ relation: Relation) -> Bool {
+        guard relation.oid != 0, let source = sources[relation.oid] else { return true }
+        let key: [String]
+        if let node = node(of: source.name) {
+            key = node.distinct == nil ? node.key.map(\.column) : []
+        } else {
+            key = join(of: source.name)?.key.map(\.column) ?? []
+        }
+        let now = source.isCurrent(relation) ? relation : source.aligned(relation)
+        return key.allSatisfy { name in now.columns.contains { $0.name == name && $0.isKey } }
     }
 
     /// Whether another version of a relation, under the names of now, tells equal rows apart as the mapping does: by the same

@@ -9,33 +9,68 @@ public import PostgreSQL
 /// table (OID) or column (OID and number) may have another name, or be gone.
 public struct SchemaEvolution: Sendable {
     /// The file with the names of now, and without what is gone.
-    public private(set) var file: MappingFile
+    public internal(set) var file: MappingFile
     /// What is new since the memory was written.
-    public private(set) var changes: [SchemaChange] = []
+    public internal(set) var changes: [SchemaChange] = []
     /// What is to be remembered from here on.
-    public private(set) var memory: [TableMemory] = []
+    public internal(set) var memory: [TableMemory] = []
     /// Names in the file that the database does not have any more, and that are known to mean something.
     public private(set) var oldNames: [OldName] = []
 
-    private let old: [TableMemory]
-    private let catalog: Catalog
-    private let policies: SchemaPolicies
+    /// Tables beside the mapping that somebody has been told of, or that were there before; nil where nobody has looked.
+    public internal(set) var toldOf: Set<OID>?
+
+    /// Tables whose key is not the file's, and that key; by the names of now.
+    var rekeyed: [QualifiedName: [String]] = [:]
+    /// Tables that are left out because they are without their key; what they have made stays.
+    public private(set) var keyless: Set<OID> = []
+
+    /// What was remembered.
+    let remembered: [TableMemory]
+    let catalog: Catalog
+    let policies: SchemaPolicies
+    /// Tables of the mapping by policy, as it calls them.
+    private var adopted: Set<QualifiedName> = []
+    /// Those that are gone.
+    private var forgotten: Set<OID> = []
     private var tableNames: [QualifiedName: QualifiedName] = [:]
     private var goneTables: [QualifiedName] = []
     /// By the file's names: columns that are called otherwise now, and those that are gone.
     private var columnNames: [QualifiedName: [String: String]] = [:]
     private var goneColumns: [(table: QualifiedName, column: String)] = []
 
-    public init(_ file: MappingFile, memory: [TableMemory], catalog: Catalog) {
+    /// - Parameters:
+    ///   - known: Tables beside the mapping that are not new; nil where nobody asks for new ones.
+    ///   - obstacles: Why some of these cannot become a part of the mapping.
+    public init(
+        _ file: MappingFile, memory: [TableMemory], catalog: Catalog, besides known: Set<OID>? = nil,
+        without obstacles: [OID: String] = [:]
+    ) {
         self.file = file
-        old = memory
+        remembered = memory
         self.catalog = catalog
         policies = file.schemaChanges
-        var entries = file.tables.map { follow($0) }
+        self.file.tables += adoptedEntries()
+        var entries = self.file.tables.map { follow($0) }
         for (table, names) in columnNames { entries = entries.map { $0.renaming(lookedUp: names, of: table) } }
         for (table, name) in goneColumns { entries = entries.map { $0.leavingOut(lookedUp: name, of: table) } }
         for name in goneTables { entries = entries.compactMap { $0.leavingOut(table: name) } }
-        self.file.tables = entries.map { $0.renaming(tables: tableNames) }
+        self.file.tables = entries.map { followReferences($0.renaming(tables: tableNames)) }
+        if let known { followNewTables(besides: known, without: obstacles) }
+    }
+
+    /// Entries that policy has made, of tables that the file does not mention.
+    private mutating func adoptedEntries() -> [TableEntry] {
+        let mentioned = file.tables.map(\.table.value)
+        let tables = Set(mentioned.compactMap { catalog.table($0)?.oid })
+        return remembered.compactMap { memory in
+            guard let text = memory.adopted, !mentioned.contains(memory.fileName), !tables.contains(memory.oid) else {
+                return nil
+            }
+            guard let entry = MappingFile.adoptedEntry(of: memory.fileName, text) else { return nil }
+            adopted.insert(memory.fileName)
+            return entry
+        }
     }
 
     /// What the pipeline has to wait for.
@@ -46,12 +81,15 @@ public struct SchemaEvolution: Sendable {
     /// Tables that the file has since lately, as they are called now.
     public var added: [QualifiedName] {
         // An older Lockstep remembered none.
-        guard !old.isEmpty else { return [] }
+        guard !remembered.isEmpty else { return [] }
+        let old = remembered.filter { !forgotten.contains($0.oid) }
         return memory.filter { !$0.isDropped && !Self.has(old, $0) }.map(\.name)
     }
 
     /// Tables that somebody has taken out of the file.
-    public var removed: [TableMemory] { old.filter { !Self.has(memory, $0) } }
+    public var removed: [TableMemory] {
+        remembered.filter { !Self.has(memory, $0) && !forgotten.contains($0.oid) }
+    }
 
     /// Under the same name in the file, or the same table under another.
     private static func has(_ tables: [TableMemory], _ table: TableMemory) -> Bool {
@@ -80,10 +118,10 @@ public struct SchemaEvolution: Sendable {
         let name = entry.table.value
         // Of views nothing is remembered: they have no stream to go by.
         guard entry.role != .skip, entry.refresh == nil else { return entry }
-        let known = old.first { $0.fileName == name }
-        if let table = catalog.table(name) {
-            // Where it is another table than it was, its columns are others, too.
-            return follow(entry, table, known?.oid == table.oid ? known : nil, replaced: known)
+        let known = remembered.first { $0.fileName == name }
+        let isAdopted = adopted.contains(name)
+        if let table = catalog.table(name), !isAdopted || table.oid == known?.oid {
+            return follow(entry, table, known)
         }
         guard let known else { return entry }
         guard let table = catalog.tables.first(where: { $0.oid == known.oid }), policies[.tableRenamed] != .ignore
@@ -94,29 +132,59 @@ public struct SchemaEvolution: Sendable {
         let old = OldName(
             of: "table", name.description, in: name, now: table.name.description,
             positions: file.tables.flatMap { $0.positions(ofTable: name) })
-        oldNames.append(old)
+        if !isAdopted { oldNames.append(old) }
         if known.name != table.name {
             note(
-                .tableRenamed, name, "the table is called \(table.name) now", "the mapping goes on with it", old.advice)
+                .tableRenamed, name, "the table is called \(table.name) now", "the mapping goes on with it",
+                isAdopted ? nil : old.advice)
         }
-        return follow(entry, table, known, replaced: nil)
+        return follow(entry, table, known)
     }
 
-    private mutating func drop(_ entry: TableEntry, _ known: TableMemory) -> TableEntry {
+    private mutating func follow(_ entry: TableEntry, _ table: Catalog.Table, _ known: TableMemory?) -> TableEntry {
+        guard let known else { return follow(entry, table, nil, replaced: nil) }
+        // Where it is another table than it was, its columns are others, too.
+        guard known.oid == table.oid else { return follow(entry, table, nil, replaced: known) }
+        if isWithoutKey(entry, table, known) {
+            keyless.insert(table.oid)
+            return drop(entry, known, for: .keyChanged)
+        }
+        return known.isDropped
+            ? follow(entry, table, nil, replaced: known) : follow(entry, table, known, replaced: nil)
+    }
+
+    /// - Parameter kind: What has happened to it; nil where it is gone, at least by that name.
+    private mutating func drop(
+        _ entry: TableEntry, _ known: TableMemory, for kind: SchemaChangeKind? = nil
+    ) -> TableEntry {
         let name = entry.table.value
+        let isAdopted = adopted.contains(name)
         goneTables.append(name)
-        var remembered = known
-        remembered.isDropped = true
-        memory.append(remembered)
+        if isAdopted, kind == nil {
+            forgotten.insert(known.oid)
+        } else {
+            var remembered = known
+            remembered.isDropped = true
+            memory.append(remembered)
+        }
         guard !known.isDropped else { return entry }
-        let isRenamed = catalog.tables.contains { $0.oid == known.oid }
-        let kind: SchemaChangeKind = isRenamed ? .tableRenamed : .tableDropped
+        let isThere = catalog.tables.contains { $0.oid == known.oid }
+        let kind = kind ?? (isThere ? .tableRenamed : .tableDropped)
         let policy = policies[kind]
+        let what =
+            switch kind {
+            case .keyChanged: "its key is no key any more"
+            case .tableRenamed: "the table has another name"
+            default: "the table is gone"
+            }
+        let advice =
+            kind == .keyChanged
+            ? "give it another key, there or in the mapping, and it is read again"
+            : "take \(name) out of the mapping, and the relationships that refer to it"
         var change = SchemaChange(
-            kind: kind, policy: policy, table: name,
-            what: isRenamed ? "the table has another name" : "the table is gone",
+            kind: kind, policy: policy, table: name, what: what,
             action: policy == .ignore ? "what it has made in the graph stays" : "what it has made leaves the graph",
-            advice: "take \(name) out of the mapping, and the relationships that refer to it")
+            advice: isAdopted ? nil : advice)
         change.sources = [TableContent.Part.Source(known.oid)]
         changes.append(change)
         return entry
@@ -131,6 +199,8 @@ public struct SchemaEvolution: Sendable {
         var result = entry
         var remembered = TableMemory(table)
         remembered.fileName = file
+        let isAdopted = adopted.contains(file)
+        if isAdopted { remembered.adopted = known?.adopted }
         if known == nil, let replaced {
             note(
                 .columnRetyped, file,
@@ -138,6 +208,7 @@ public struct SchemaEvolution: Sendable {
                 "it is read again", needsReading: true)
         }
         guard let known else {
+            if let replaced { followKey(&result, table, replaced, &remembered) }
             memory.append(remembered)
             return result
         }
@@ -155,21 +226,24 @@ public struct SchemaEvolution: Sendable {
                     }
                     let old = OldName(
                         of: "column", name, in: file, now: column.name, positions: entry.positions(ofColumn: name))
-                    oldNames.append(old)
+                    if !isAdopted { oldNames.append(old) }
                     if before.name != column.name {
                         note(
                             .columnRenamed, file, "column \(before.name) is called \(column.name) now",
-                            "the mapping goes on with it", old.advice)
+                            "the mapping goes on with it", isAdopted ? nil : old.advice)
                     }
                     compare(column, before, remembered)
-                } else if !entry.indispensableColumns.contains(name) {
+                } else if !isIndispensable(name, entry, known) {
                     result = result.leavingOut(column: name)
                     goneColumns.append((file, name))
                     var gone = before
                     gone.fileName = name
                     gone.isDropped = true
                     remembered.columns.append(gone)
-                    if !before.isDropped { dropped(name, before, of: known, entry, isRenamed: column != nil) }
+                    // The key that comes in its place is news enough.
+                    if !before.isDropped, entry.ownKey?.contains(name) != true {
+                        dropped(name, before, of: known, entry, isRenamed: column != nil, isInFile: !isAdopted)
+                    }
                 }
             }
         }
@@ -179,9 +253,17 @@ public struct SchemaEvolution: Sendable {
             self.file.fileNames[table.name] = Dictionary(
                 names.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         }
+        followKey(&result, table, known, &remembered)
         adopt(table, known, &remembered, &result)
         memory.append(remembered)
         return result
+    }
+
+    /// Whether there is no mapping without a column; another key may come in the place of one that has lost it.
+    private func isIndispensable(_ column: String, _ entry: TableEntry, _ known: TableMemory) -> Bool {
+        guard entry.indispensableColumns.contains(column) else { return false }
+        let mayLoseKey = policies[.keyChanged] == .apply || !known.key.isEmpty
+        return !mayLoseKey || entry.indispensableBesideKey.contains(column)
     }
 
     /// - Parameter before: What the name meant; nil where the file did not have it.
@@ -284,7 +366,7 @@ public struct SchemaEvolution: Sendable {
 }
 
 extension TableEntry {
-    fileprivate func freeName(_ column: String) -> String {
+    func freeName(_ column: String) -> String {
         let taken: [String] =
             switch role {
             case .node(let node):

@@ -10,24 +10,6 @@ public enum SchemaChangeKind: String, Sendable, CaseIterable {
     case keyChanged
     /// Not the table, but what the mapping file says of it.
     case mappingEdited
-
-    /// What can be done about it. Only somebody can say what a new table is to become, or what a row is known by.
-    var policies: [SchemaChangePolicy] {
-        switch self {
-        case .tableAdded: [.pause, .ignore]
-        case .keyChanged: [.pause]
-        default: SchemaChangePolicy.allCases
-        }
-    }
-
-    /// What to do in place of a policy that there is not.
-    fileprivate var remedy: String? {
-        switch self {
-        case .tableAdded: "`lockstep init` writes new tables into the file"
-        case .keyChanged: "write another key under the table: the graph follows it"
-        default: nil
-        }
-    }
 }
 
 /// What a pipeline does about it.
@@ -68,14 +50,12 @@ extension MappingFileReader {
         guard var fields = mapping(node, "schemaChanges") else { return policies }
         for kind in SchemaChangeKind.allCases {
             guard let written = fields.take(kind.rawValue).flatMap({ text($0, kind.rawValue) }) else { continue }
-            let choices = kind.policies.map(\.rawValue)
-            if let policy = kind.policies.first(where: { $0.rawValue == written.value }) {
+            if let policy = SchemaChangePolicy(rawValue: written.value) {
                 policies[kind] = policy
             } else {
-                let list = [choices.dropLast().joined(separator: ", "), choices.last ?? ""].filter { !$0.isEmpty }
                 fault(
-                    .value, written.position, "\(kind.rawValue) is \(list.joined(separator: " or "))",
-                    kind.remedy ?? Suggestion.remedy(for: written.value, among: choices))
+                    .value, written.position, "\(kind.rawValue) is apply, pause or ignore",
+                    Suggestion.remedy(for: written.value, among: SchemaChangePolicy.allCases.map(\.rawValue)))
             }
         }
         finish(fields)

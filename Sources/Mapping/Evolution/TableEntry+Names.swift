@@ -18,16 +18,13 @@ extension TableEntry {
     var filterNames: Set<String> { filter.map { SQLCondition($0.value).columnNames } ?? [] }
 
     /// Columns that say which row it is, or whether it counts: without one of them there is no mapping.
-    var indispensableColumns: Set<String> {
+    var indispensableColumns: Set<String> { indispensableBesideKey.union(ownKey ?? []) }
+
+    /// Those that are so for something else than the row's own key.
+    var indispensableBesideKey: Set<String> {
         var names = filterNames
         if let softDelete, softDelete.label == nil { names.insert(softDelete.column.value) }
-        switch role {
-        case .node(let node): names.formUnion(node.key.map(\.column.value))
-        case .join(let join):
-            names.formUnion(join.key.map(\.column.value))
-            names.formUnion((join.from.columns + join.to.columns).map(\.value))
-        case .skip: break
-        }
+        if case .join(let join) = role { names.formUnion((join.from.columns + join.to.columns).map(\.value)) }
         return names
     }
 
@@ -172,6 +169,23 @@ extension TableEntry {
         case .skip: break
         }
         return table.value == name ? nil : result
+    }
+
+    /// With other columns that name rows of other tables.
+    func changingEnds(_ change: (inout EndEntry) -> Void) -> TableEntry {
+        var result = self
+        switch role {
+        case .node(var node):
+            for index in node.references.indices { change(&node.references[index].end) }
+            for index in node.lookups.indices { change(&node.lookups[index].end) }
+            result.role = .node(node)
+        case .join(var join):
+            change(&join.from)
+            change(&join.to)
+            result.role = .join(join)
+        case .skip: break
+        }
+        return result
     }
 
     // MARK: What is looked up in other tables

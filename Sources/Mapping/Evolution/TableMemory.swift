@@ -37,6 +37,11 @@ public struct TableMemory: Sendable, Equatable {
     public var columns: [Column]
     /// It is no more there, and the graph has followed.
     public var isDropped = false
+    /// What it has become by policy, beside the file: as `lockstep init` would have written it there. Nil for what the file
+    /// itself says.
+    public var adopted: String?
+    /// The numbers of the columns that its rows are known by, where policy has put them in the place of the file's key.
+    public var key: [Int16] = []
 
     public init(fileName: QualifiedName, oid: OID, name: QualifiedName, columns: [Column], isDropped: Bool = false) {
         self.fileName = fileName

@@ -15,6 +15,9 @@ public struct GraphMapping: Sendable {
     public var sources: [OID: MappedSource] = [:]
     /// Where the WAL ended before that catalog was read: what committed earlier is in it.
     public var catalogLSN: LSN?
+    /// Tables that are read beside the stream, at moments that are later than these: what the stream brings of them from before
+    /// need not be applied.
+    public var readBehind: [QualifiedName: LSN] = [:]
 
     public init(pipeline: String, nodes: [NodeMapping], joins: [JoinMapping]) {
         self.pipeline = pipeline

@@ -46,7 +46,8 @@ extension MappingFile {
         return merge
     }
 
-    private static func tableEntries(_ bytes: [UInt8], file: String) throws(MappingError) -> [TableEntry] {
+    /// The tables of a file that may have nothing else in it.
+    static func tableEntries(_ bytes: [UInt8], file: String) throws(MappingError) -> [TableEntry] {
         let (root, faults) = YAMLReader.read(bytes, file: file)
         var reader = MappingFileReader(
             file: file, variables: VariableExpansion(environment: { _ in nil }), faults: faults)

@@ -68,6 +68,9 @@ extension Proposal {
 }
 
 extension ProposedTable {
+    /// The entry alone, as it stands under `tables`.
+    var text: String { lines(indent: 2).map { $0 + "\n" }.joined() }
+
     fileprivate func lines(indent: Int) -> [String] {
         let margin = String(repeating: " ", count: indent)
         let name = YAMLText.scalar(entry.table.value.description)

@@ -46,12 +46,7 @@ struct ProposalBuilder {
     // MARK: What a table is
 
     /// The columns of the node key that a table has or would have.
-    private func key(of table: Catalog.Table) -> [String]? {
-        let carried = table.identityColumns
-        return table.rowKeys.first { key in
-            carried.isSuperset(of: key) && key.allSatisfy { table.column($0).map(catalog.isInStream) ?? false }
-        }
-    }
+    private func key(of table: Catalog.Table) -> [String]? { catalog.key(of: table) }
 
     /// Its rows have nothing but themselves to be told apart by, and the stream carries that.
     private func countsRows(_ table: Catalog.Table) -> Bool {

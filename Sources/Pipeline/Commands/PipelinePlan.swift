@@ -53,17 +53,22 @@ public enum PipelinePlan {
 
     /// The mapping for the database as it is now, and what has happened to its tables since they were remembered.
     ///
-    /// - Parameter views: Those that are left out where the mapping does not fit to them any more; `unfit` says why not.
+    /// - Parameters:
+    ///   - views: Those that are left out where the mapping does not fit to them any more; `unfit` says why not.
+    ///   - known: Tables beside the mapping that are not new; nil where nobody asks for new ones.
     static func evolved(
-        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory], sparing views: Set<QualifiedName>
+        _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory], sparing views: Set<QualifiedName>,
+        besides known: Set<OID>? = nil
     ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution, unfit: [QualifiedName: String]) {
         // What commits from here on may be missing in the catalog.
         let lsn = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let catalog = try postgres { () throws(PostgresError) in
             try CatalogReader.read(source, queries: file.queries)
         }
+        let obstacles = try obstacles(file, source, memory, catalog, besides: known)
         func lay(_ file: MappingFile) throws(MappingError) -> (Plan, SchemaEvolution) {
-            let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+            let evolution = SchemaEvolution(
+                file, memory: memory, catalog: catalog, besides: known, without: obstacles)
             let mapping = try file.resolve(against: catalog, evolution, memory: memory, at: lsn)
             return (Plan(mapping: mapping, file: evolution.file, catalog: catalog), evolution)
         }
@@ -89,5 +94,19 @@ public enum PipelinePlan {
             }
             return (plan, evolution, unfit)
         }
+    }
+
+    /// Why new tables cannot become a part of the mapping.
+    private static func obstacles(
+        _ file: MappingFile, _ source: PostgresConnection, _ memory: [TableMemory], _ catalog: Catalog,
+        besides known: Set<OID>?
+    ) throws(PipelineError) -> [OID: String] {
+        guard known != nil else { return [:] }
+        func evolve(_ obstacles: [OID: String] = [:]) -> SchemaEvolution {
+            SchemaEvolution(file, memory: memory, catalog: catalog, besides: known, without: obstacles)
+        }
+        let refused = try AdoptionObstacles.find(evolve().adopting, publication: file.source.publication, source)
+        let rest = evolve(refused)
+        return refused.merging(rest.misfits(rest.file.examine(against: catalog).faults)) { first, _ in first }
     }
 }

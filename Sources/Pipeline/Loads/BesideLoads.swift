@@ -165,6 +165,14 @@ extension GraphMapping {
         return isInPart ? "has equal rows, which are counted, so it is read as a whole" : nil
     }
 
+    /// For as long as something is loaded beside the stream, or waits for that.
+    func reading(_ loads: [TableLoad]) -> GraphMapping {
+        var result = self
+        result.readBehind = Dictionary(
+            loads.compactMap { load in load.request.behind.map { (load.request.table, $0) } }, uniquingKeysWith: max)
+        return result
+    }
+
     /// Requests for the relationships that lead from other tables to what is loaded: of those rows that refer to it.
     func referring(to requests: [LoadRequest]) -> [LoadRequest] {
         var conditions: [QualifiedName: [String?]] = [:]

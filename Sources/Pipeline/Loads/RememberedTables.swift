@@ -17,8 +17,11 @@ struct RememberedTables: Sendable {
     }
 
     var entries: [Entry]
-    /// Tables of which the mapping says nothing, and that somebody has been told of; nil where nobody has looked.
+    /// Tables of which the mapping says nothing, and that are not new: they were there before, or somebody has been told of
+    /// them. Nil where nobody has looked.
     var others: Set<OID>?
+    /// The first read is done.
+    var isWhole = false
 
     init(_ plan: Plan) {
         others = Set(plan.file.unmentioned(in: plan.catalog).map(\.oid))
@@ -75,14 +78,15 @@ struct RememberedTables: Sendable {
     static func read(pipeline: String, _ graph: BoltChannel) throws(PipelineError) -> Self? {
         do throws(BoltError) {
             let rows = try graph.query(
-                "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) RETURN c.tables, c.otherTables",
+                "MATCH (c:LockstepCheckpoint {pipeline: $pipeline}) RETURN c.tables, c.otherTables, c.phase",
                 ["pipeline": .string(pipeline)]
             ).rows
-            guard let row = rows.first, row.count == 2, let list = row[0].listValue else { return nil }
+            guard let row = rows.first, row.count == 3, let list = row[0].listValue else { return nil }
             var found = Self(entries: list.compactMap { $0.stringValue.flatMap(Entry.init(text:)) })
             found.others = row[1].listValue.map { numbers in
                 Set(numbers.compactMap { $0.integerValue.flatMap { UInt32(exactly: $0) }.map(OID.init(rawValue:)) })
             }
+            found.isWhole = row[2].stringValue == Checkpoint.Phase.streaming.rawValue
             return found
         } catch {
             throw PipelineError(error)

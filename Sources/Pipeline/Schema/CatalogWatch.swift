@@ -14,23 +14,23 @@ struct CatalogWatch {
     let settings: PipelineSettings
     let file: MappingFile
     let partitions: PartitionWatch
-    /// Tables that were there when the attempt began.
-    private let known: Set<OID>
-    /// Of the mapping's, with the names of then.
-    private let current: MappingFile
+    /// Tables beside the mapping that are not new.
+    private let others: Set<OID>?
     /// Views and queries of the file, whether the mapping fits to them or not.
     private let views: [(name: QualifiedName, definition: String?)]
     private let report: @Sendable (PipelineEvent) -> Void
 
-    /// - Parameter plan: What the attempt goes by.
+    /// - Parameters:
+    ///   - plan: What the attempt goes by.
+    ///   - others: Tables beside the mapping that are not new; nil where new ones can wait.
     init(
-        settings: PipelineSettings, file: MappingFile, plan: Plan, report: @escaping @Sendable (PipelineEvent) -> Void
+        settings: PipelineSettings, file: MappingFile, plan: Plan, besides others: Set<OID>?,
+        report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
         self.settings = settings
         self.file = file
         partitions = PartitionWatch(settings: settings, plan: plan)
-        known = Set(plan.catalog.tables.map(\.oid))
-        current = plan.file
+        self.others = others
         views = file.mappedViews.map { ($0, plan.catalog.view($0)?.definition) }
         self.report = report
     }
@@ -112,14 +112,14 @@ struct CatalogWatch {
         } catch {
             return false
         }
-        let evolution = SchemaEvolution(file, memory: memory, catalog: catalog)
+        let evolution = SchemaEvolution(file, memory: memory, catalog: catalog, besides: others)
         // One that the mapping does not fit to any more cannot be read, and its reader says so.
         let isRedefined = views.contains { catalog.view($0.name)?.definition != $0.definition }
         if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
         // A key that is none any more, or that the stream does not carry, of the table or of a partition: what it is the next
         // attempt says.
         let tables = evolution.file.leavingOut(views: Set(views.map(\.name)))
-        return !evolution.changes.isEmpty || !current.newTables(in: catalog, besides: known).isEmpty
+        return !evolution.changes.isEmpty
             || tables.examine(against: catalog).faults.contains { $0.kind == .key && $0.severity == .error }
     }
 }

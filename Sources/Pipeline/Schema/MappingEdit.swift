@@ -26,14 +26,18 @@ struct MappingEdit {
             !then.parts.contains(where: part.isSame) && !evolution.explains(part)
                 && !then.parts.filter(part.replaces).contains(where: evolution.explains)
         }
-        let isMoved = then.names != now.content.names || new.contains { $0.kind == .key }
+        let keyChange = evolution.keyChange(of: now.table)
+        let isMoved = keyChange != nil || then.names != now.content.names || new.contains { $0.kind == .key }
         // Rows that did not count may do now.
         let isRead = isMoved || !new.isEmpty || gone.contains { $0.kind == .rule }
         guard isRead || !gone.isEmpty else { return nil }
         table = now.table
         self.isMoved = isMoved
 
-        let policy = plan.file.schemaChanges[.mappingEdited]
+        // A key that has changed in the database makes something else of a table, too, and of those that refer to it.
+        let isOfKey = keyChange != nil || (gone + new).allSatisfy(evolution.isOfChangedKey)
+        let kind: SchemaChangeKind = isOfKey ? .keyChanged : .mappingEdited
+        let policy = isOfKey ? .apply : plan.file.schemaChanges[.mappingEdited]
         let action =
             switch policy {
             case .pause: "somebody has to say that this is meant"
@@ -45,12 +49,16 @@ struct MappingEdit {
                     .joined(separator: ", and ")
             }
         let file = evolution.fileName(of: now.table)
-        change = SchemaChange(
-            kind: .mappingEdited, policy: policy, table: file,
-            what: "the mapping makes something else of it than the graph has",
-            action: action.isEmpty ? "the graph follows" : action,
-            advice: policy == .pause ? "let mappingEdited be apply, or take the change of \(file) back" : nil,
-            needsReading: policy == .apply && isRead)
+        change =
+            keyChange
+            ?? SchemaChange(
+                kind: kind, policy: policy, table: file,
+                what: isOfKey
+                    ? "rows that it refers to have another key"
+                    : "the mapping makes something else of it than the graph has",
+                action: action.isEmpty ? "the graph follows" : action,
+                advice: policy == .pause ? "let mappingEdited be apply, or take the change of \(file) back" : nil)
+        change.needsReading = policy == .apply && isRead
         guard policy == .apply else {
             sweeps = []
             return

@@ -17,8 +17,6 @@ struct SchemaFollowing {
     private let before: RememberedTables?
     private let now: RememberedTables
     private let edits: [MappingEdit]
-    /// Tables that have come to be beside the mapping.
-    private let newTables: [SchemaChange]
 
     init(
         settings: PipelineSettings, plan: Plan, evolution: SchemaEvolution, memory: [TableMemory],
@@ -29,9 +27,12 @@ struct SchemaFollowing {
         self.evolution = evolution
         self.memory = memory
         self.before = before
-        now = RememberedTables(plan)
+        var now = RememberedTables(plan)
+        if let others = evolution.toldOf ?? before?.others { now.others?.formIntersection(others) }
+        // What is left alone for want of a key is still what it was made of.
+        now.entries += before?.entries.filter { evolution.keyless.contains($0.oid) } ?? []
+        self.now = now
         edits = MappingEdit.all(from: before, to: now, evolution, plan)
-        newTables = before?.others.map { plan.file.newTables(in: plan.catalog, besides: $0) } ?? []
     }
 
     /// Tables whose publication may be altered: they are going to be read beside the stream, or less is made of their rows.
@@ -39,7 +40,13 @@ struct SchemaFollowing {
         requests.map(\.table) + edits.filter { $0.change.policy == .apply }.map(\.table)
     }
 
-    private var changes: [SchemaChange] { evolution.changes + edits.map(\.change) + newTables }
+    /// Tables beside the mapping that are not new.
+    var others: Set<OID> { now.others ?? [] }
+
+    private var changes: [SchemaChange] { evolution.changes + edits.filter { !isTold($0) }.map(\.change) }
+
+    /// It is what a change of the table has made necessary.
+    private func isTold(_ edit: MappingEdit) -> Bool { evolution.changes.contains { $0.id == edit.change.id } }
 
     /// Before anything is altered: refuses what somebody has to decide on first, and remembers what is about to be made
     /// otherwise.
@@ -66,10 +73,10 @@ struct SchemaFollowing {
         }
         for edit in edits {
             try run(edit.sweeps, writer, expecting: checkpoint)
+            guard !isTold(edit) else { continue }
             let words = edit.change.description
             report(edit.change.policy == .ignore ? .warning(words) : .schema(words))
         }
-        for table in newTables { report(.schema(table.description)) }
         let told = Set(evolution.changes.compactMap(\.advice))
         for name in evolution.oldNames where !told.contains(name.advice) { report(.schema(name.description)) }
         try removeTables(writer, expecting: checkpoint, report)
@@ -82,7 +89,8 @@ struct SchemaFollowing {
                 try SchemaHistory.write(changes, writer, pipeline: settings.name, expecting: checkpoint)
             }
         }
-        for table in evolution.added {
+        let adopted = Set(evolution.adopting.map(\.name))
+        for table in evolution.added where !adopted.contains(table) {
             report(.schema("\(table): it is in the mapping now: it is read while the stream goes on"))
         }
         let loads = LoadStore.putting(requests.map { TableLoad($0) }, pipeline: settings.name)
@@ -110,9 +118,13 @@ struct SchemaFollowing {
     private var requests: [LoadRequest] {
         let changed = Set(evolution.changes.filter(\.needsReading).compactMap { evolution.currentName(of: $0.table) })
         let edited = edits.filter { $0.change.needsReading && !changed.contains($0.table) }
-        return changed.sorted().map { LoadRequest($0, reason: .schemaChanged) }
-            + evolution.added.filter { !changed.contains($0) }.map { LoadRequest($0, reason: .added) }
-            + edited.map { LoadRequest($0.table, reason: $0.isMoved ? .added : .mappingChanged) }
+        return changed.sorted().map { request($0, .schemaChanged) }
+            + evolution.added.filter { !changed.contains($0) }.map { request($0, .added) }
+            + edited.map { request($0.table, $0.isMoved ? .added : .mappingChanged) }
+    }
+
+    private func request(_ table: QualifiedName, _ reason: LoadRequest.Reason) -> LoadRequest {
+        LoadRequest(table, reason: reason, behind: plan.mapping.catalogLSN)
     }
 
     /// Nodes that somebody else has put there would be taken for those of a new table.

@@ -8,7 +8,7 @@ internal import PostgreSQL
 /// What a pipeline remembers of its tables, in the graph: a node `(:LockstepTable)` for each table of the mapping file.
 enum SchemaMemory {
     private static let columns = [
-        "oid", "schema", "name", "dropped", "numbers", "names", "fileNames", "types", "gone", "adopted",
+        "oid", "schema", "name", "dropped", "entry", "key", "numbers", "names", "fileNames", "types", "gone", "adopted",
     ]
 
     private static let readText =
@@ -49,18 +49,20 @@ extension TableMemory {
         func list(_ value: (Column) -> BoltValue) -> BoltValue { .list(columns.map(value)) }
         return [
             .string(pipeline), .string(fileName.schema), .string(fileName.name), .integer(Int64(oid.rawValue)),
-            .string(name.schema), .string(name.name), .boolean(isDropped), list { .integer(Int64($0.number)) },
-            list { .string($0.name) }, list { .string($0.fileName) }, list { .integer(Int64($0.type.rawValue)) },
-            list { .boolean($0.isDropped) }, list { .string($0.adopted ?? "") },
+            .string(name.schema), .string(name.name), .boolean(isDropped),
+            adopted.map { .string($0) } ?? .null, .list(key.map { .integer(Int64($0)) }),
+            list { .integer(Int64($0.number)) }, list { .string($0.name) }, list { .string($0.fileName) },
+            list { .integer(Int64($0.type.rawValue)) }, list { .boolean($0.isDropped) },
+            list { .string($0.adopted ?? "") },
         ]
     }
 
     fileprivate init?(row: [BoltValue]) {
-        guard row.count == 12, let fileSchema = row[0].stringValue, let fileName = row[1].stringValue,
+        guard row.count == 14, let fileSchema = row[0].stringValue, let fileName = row[1].stringValue,
             let oid = row[2].integerValue.flatMap({ UInt32(exactly: $0) }), let schema = row[3].stringValue,
             let name = row[4].stringValue, let isDropped = row[5].boolValue
         else { return nil }
-        let lists = row[6...].map { $0.listValue ?? [] }
+        let lists = row[8...].map { $0.listValue ?? [] }
         guard let count = lists.first?.count, lists.allSatisfy({ $0.count == count }) else { return nil }
         var columns: [Column] = []
         for index in 0..<count {
@@ -77,5 +79,7 @@ extension TableMemory {
         self.init(
             fileName: QualifiedName(schema: fileSchema, name: fileName), oid: OID(rawValue: oid),
             name: QualifiedName(schema: schema, name: name), columns: columns, isDropped: isDropped)
+        adopted = row[6].stringValue
+        key = (row[7].listValue ?? []).compactMap { $0.integerValue.flatMap { Int16(exactly: $0) } }
     }
 }

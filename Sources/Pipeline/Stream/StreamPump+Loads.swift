@@ -101,6 +101,8 @@ extension StreamPump {
     private mutating func endLoads(_ beside: BesideLoads, _ settling: Settling) throws(PipelineError) {
         let isDone = LoadStore.remove(settling.ledger.loads, pipeline: beside.settings.name)
         try put(between([isDone] + forgetViews(of: settling)))
+        // Whoever reads that it is loaded looks for it in the graph.
+        try awaitAcknowledgement()
         beside.end(settling.ledger)
         self.settling = nil
         useEncoder()

@@ -104,6 +104,9 @@ extension StreamPump {
         _ transaction: LargeTransaction, end: TransactionEnd, _ survey: TransactionSurvey
     ) throws(PipelineError) {
         if let unfinished, unfinished.commitLSN != end.commitLSN { throw outOfOrder(unfinished, end) }
+        try apply { () throws(ApplyError) in
+            try survey.checkAges(of: buffer.relations, committedAt: end.commitLSN)
+        }
         try awaitVisibility()
         let recounts = recounts
         let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)

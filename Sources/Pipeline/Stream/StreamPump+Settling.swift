@@ -56,7 +56,7 @@ extension StreamPump {
             let relation: Relation
             var retyped: Set<String> = []
             switch mapping.standing(of: announced) {
-            case .gone: continue
+            case .gone, .passed: continue
             case .expected: relation = announced
             case .other(let now, let others): (relation, retyped) = (now, others)
             }

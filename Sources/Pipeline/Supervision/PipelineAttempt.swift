@@ -56,6 +56,8 @@ final class PipelineAttempt: Sendable {
         var loads: [TableLoad]
         /// Views that the mapping does not fit to any more, and why not.
         var unfit: [QualifiedName: String]
+        /// Tables beside the mapping that are not new.
+        var others: Set<OID>
     }
 
     /// - Returns: Where it was stopped.
@@ -76,7 +78,8 @@ final class PipelineAttempt: Sendable {
         let views = try await DedicatedThread.run(name: "views") { [self] () throws(PipelineError) in
             try followViews(start, expecting: reached)
         }
-        return try await followStream(start.plan, schema, from: reached, loading: start.loads, views: views)
+        return try await followStream(
+            start.plan, schema, from: reached, besides: start.others, loading: start.loads, views: views)
     }
 
     private func followViews(_ start: Start, expecting checkpoint: Checkpoint) throws(PipelineError) -> [ViewState] {
@@ -107,22 +110,25 @@ final class PipelineAttempt: Sendable {
         }
         let memory = try SchemaMemory.read(graph, pipeline: settings.name)
         let views = try ViewState.read(graph, pipeline: settings.name)
+        let remembered = try RememberedTables.read(pipeline: settings.name, graph)
         let (plan, evolution, unfit) = try PipelinePlan.evolved(
-            file, source, memory: memory, sparing: Set(views.map(\.table)))
+            file, source, memory: memory, sparing: Set(views.map(\.table)),
+            // A first read goes on only with the tables that it began with.
+            besides: remembered?.isWhole == true && !resnapshot ? remembered?.others : nil)
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping)
-            .createConstraints(graph, except: try formerConstraints(plan, evolution, graph))
+            .createConstraints(graph, except: formerConstraints(plan, evolution, remembered))
         let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
         let identifier = try postgres { () throws(PostgresError) in
             try source.query(SourceInspection.systemIdentifierSQL).first?[0] ?? ""
         }
-        let begun = try begunLoads(checkpoint, plan, evolution, identifier, source, graph)
+        let begun = try begunLoads(checkpoint, plan, evolution, remembered, identifier, source, graph)
         let isFirst = checkpoint == nil || (checkpoint?.phase == .snapshot && begun.isEmpty) || resnapshot
         let following = SchemaFollowing(
             settings: settings, plan: plan, evolution: evolution, memory: memory,
-            before: isFirst ? nil : try RememberedTables.read(pipeline: settings.name, graph))
+            before: isFirst ? nil : remembered)
         let followed = isFirst ? nil : checkpoint
         if let followed { try following.begin(writer, graph, expecting: followed) }
         try SourceSetup(settings: settings, plan: plan)
@@ -146,15 +152,14 @@ final class PipelineAttempt: Sendable {
         }
         return Start(
             plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads,
-            unfit: unfit)
+            unfit: unfit, others: following.others)
     }
 
     /// Constraints on keys that are made for other ones now.
     private func formerConstraints(
-        _ plan: Plan, _ evolution: SchemaEvolution, _ graph: BoltChannel
-    ) throws(PipelineError) -> Set<String> {
+        _ plan: Plan, _ evolution: SchemaEvolution, _ before: RememberedTables?
+    ) -> Set<String> {
         if resnapshot { return Self.keyConstraints(plan.mapping) }
-        let before = try RememberedTables.read(pipeline: settings.name, graph)
         let edits = MappingEdit.all(from: before, to: RememberedTables(plan), evolution, plan)
         return Set(edits.compactMap(\.formerConstraint))
     }
@@ -165,8 +170,8 @@ final class PipelineAttempt: Sendable {
 
     /// What an earlier attempt has begun to read, if it can go on; why it cannot is reported.
     private func begunLoads(
-        _ checkpoint: Checkpoint?, _ plan: Plan, _ evolution: SchemaEvolution, _ identifier: String,
-        _ source: PostgresConnection, _ graph: BoltChannel
+        _ checkpoint: Checkpoint?, _ plan: Plan, _ evolution: SchemaEvolution, _ remembered: RememberedTables?,
+        _ identifier: String, _ source: PostgresConnection, _ graph: BoltChannel
     ) throws(PipelineError) -> [TableLoad] {
         guard let checkpoint, checkpoint.phase == .snapshot, !resnapshot else { return [] }
         let loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
@@ -175,7 +180,6 @@ final class PipelineAttempt: Sendable {
         if loads.isEmpty { return [] }
         let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
         var fault = ContinuityFault(checkpoint, slot: slot, named: settings.slot, systemIdentifier: identifier)?.what
-        let remembered = try RememberedTables.read(pipeline: settings.name, graph)
         if remembered?.isSame(as: RememberedTables(plan)) != true {
             fault = "the mapping has changed"
         } else if evolution.changes.contains(where: \.needsReading) {
@@ -409,13 +413,14 @@ final class PipelineAttempt: Sendable {
 
     /// - Parameters:
     ///   - ledger: What was loaded at snapshots that are ahead of the stream, which ends when it has passed them.
+    ///   - others: Tables beside the mapping that are not new; nil where new ones can wait.
     ///   - loads: What is to be loaded meanwhile.
     ///   - views: What the graph has of views, which are read meanwhile.
     private func followStream(
         _ plan: Plan, _ schema: SchemaKeeper?, from checkpoint: Checkpoint, settling ledger: LoadLedger? = nil,
-        loading loads: [TableLoad] = [], views: [ViewState] = []
+        besides others: Set<OID>? = nil, loading loads: [TableLoad] = [], views: [ViewState] = []
     ) async throws(PipelineError) -> Checkpoint {
-        let mapping = plan.mapping
+        let mapping = plan.mapping.reading(loads)
         let queue = BatchQueue(capacity: 1)
         let progress = ApplyProgress(checkpoint, observer: settings.acknowledged)
         let streamStop = stop.child()
@@ -470,8 +475,8 @@ final class PipelineAttempt: Sendable {
             group.addTask { [self] in
                 await result { () async throws(PipelineError) in
                     try await DedicatedThread.run(name: "catalog") { [self] () throws(PipelineError) in
-                        try CatalogWatch(settings: settings, file: file, plan: plan, report: report).run(
-                            until: streamStop)
+                        try CatalogWatch(settings: settings, file: file, plan: plan, besides: others, report: report)
+                            .run(until: streamStop)
                     }
                 }
             }

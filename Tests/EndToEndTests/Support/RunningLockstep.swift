@@ -38,6 +38,23 @@ final class RunningLockstep: Sendable {
         }
     }
 
+    /// Waits until it has read tables beside the stream, each for so many times.
+    func loads(_ tables: String..., times: Int = 1, within limit: Duration = .seconds(60)) async throws {
+        do {
+            try await eventually("lockstep has loaded \(tables)", within: limit) {
+                let lists = log.split(separator: "\n").compactMap { line in
+                    line.firstRange(of: "loaded: ").map {
+                        line[$0.upperBound...].prefix { $0 != "=" }.split(separator: " ")
+                    }
+                }
+                let loaded = lists.joined().map { String($0.split(separator: ",")[0]) }
+                return tables.allSatisfy { table in loaded.count { $0 == table } >= times }
+            }
+        } catch {
+            throw TestServerError("\(error)\nIt said:\n\(log.suffix(3000))")
+        }
+    }
+
     /// Ends it by SIGTERM, or another signal, as an operator would.
     func stop(signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let began = MonotonicTime.now

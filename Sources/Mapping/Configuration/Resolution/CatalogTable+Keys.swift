@@ -26,6 +26,12 @@ extension Catalog.Table {
     /// A row key that the stream carries: the primary key where it can be.
     var usableKey: [String]? { rowKeys.first { identityColumns.isSuperset(of: $0) } }
 
+    /// The columns identify a row, and the stream carries them, also of each partition.
+    func isKey(_ columns: [String]) -> Bool {
+        rowKeys.contains { Set($0) == Set(columns) } && identityColumns.isSuperset(of: columns)
+            && partitions.allSatisfy { !$0.isForeign && isCarried(columns, by: $0) }
+    }
+
     /// The SQL that gives the table a key that the stream carries; `--` and words where that is the user's choice.
     var keyRemedy: String {
         if primaryKey != nil { return "ALTER TABLE \(name) REPLICA IDENTITY DEFAULT;" }
@@ -54,6 +60,14 @@ extension Catalog.Table {
 }
 
 extension Catalog {
+    /// What a table's rows are known by where nobody says otherwise: a row key that the stream carries, with all of its values.
+    func key(of table: Table) -> [String]? {
+        let carried = table.identityColumns
+        return table.rowKeys.first { key in
+            carried.isSuperset(of: key) && key.allSatisfy { table.column($0).map(isInStream) ?? false }
+        }
+    }
+
     /// The stream can carry a column's values: a generated one's since PostgreSQL 18, where it is stored.
     func isInStream(_ column: Column) -> Bool {
         !column.isGenerated || (serverVersion >= 180_000 && !column.isVirtual)
