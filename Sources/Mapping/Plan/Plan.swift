@@ -77,11 +77,11 @@ extension Plan {
             planned(
                 "in parts: upsert node",
                 node.upsertStatement(properties: Array(node.written.indices), returns: true)),
-            planned("in parts: take values along", node.carryStatement()),
             planned("in parts: mark as gone", node.markGoneStatement()),
             planned("in parts: delete node", node.deleteGoneStatement()),
             planned("in parts: truncate", node.sweepStatement()),
         ]
+        let carried = node.written.isEmpty ? [] : [planned("in parts: take values along", node.carryStatement())]
         let labelled = node.conditionalLabels.enumerated().map { index, label in
             planned(
                 "upsert node with \(label.label)",
@@ -119,7 +119,7 @@ extension Plan {
                 ]
             } ?? []
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + labelled + references + waiting + awaited + lookups(node) + custom
+        return own + carried + labelled + references + waiting + awaited + lookups(node) + custom
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {

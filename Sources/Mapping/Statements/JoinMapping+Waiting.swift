@@ -3,6 +3,7 @@
 // Tables of relationships of which nothing guarantees that both ends are there. While one is not, the row waits: as a node
 // of Lockstep's own, which holds the row's key, what it names at both ends, and its properties. It becomes the relationship
 // when the end comes, and the relationship becomes it when an end goes. So each row is one of the two, never both.
+// What a row's node leads to is looked for by OPTIONAL MATCH for the reason given at ``NodeMapping/staleStatement(reference:)``.
 extension JoinMapping {
     /// One of the two ends, as its nodes' table sees it.
     public enum Side: Sendable {
@@ -45,8 +46,8 @@ extension JoinMapping {
             "\(Cypher.quoted($0.property)): w.\(waitingName($0, side == .from ? .to : .from))"
         }
         return "UNWIND $rows AS r MATCH (w:\(waiting) {\(names.joined(separator: ", "))}) \(node(own, here, at: 0))"
-            + " MATCH (\(other):\(Cypher.quoted(there.label)) {\(pairs.joined(separator: ", "))})"
-            + " WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
+            + " OPTIONAL MATCH (\(other):\(Cypher.quoted(there.label)) {\(pairs.joined(separator: ", "))})"
+            + " WITH w, a, b WHERE \(other) IS NOT NULL WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
             + " WITH f.w AS w, f.a AS a, f.b AS b, f.p AS p DELETE w WITH a, b, p"
             + " CREATE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
             + " SET \(waitingEndNames.map { "o.\($0) = null" }.joined(separator: ", "))"
@@ -59,11 +60,11 @@ extension JoinMapping {
         let here = side == .from ? "a" : "b"
         let mark = onlyGone ? " WHERE \(here).\(NodeMapping.goneMark) = true" : ""
         let relationship = "[o:\(Cypher.quoted(type))]"
-        return "UNWIND $rows AS r "
+        return "UNWIND $rows AS r \(node(here, side == .from ? from : to, at: 0))\(mark) OPTIONAL MATCH "
             + (side == .from
-                ? "\(node("a", from, at: 0))-\(relationship)->(b:\(Cypher.quoted(to.label)))"
-                : "\(node("b", to, at: 0))<-\(relationship)-(a:\(Cypher.quoted(from.label)))")
-            + mark + waitInPlace
+                ? "(a)-\(relationship)->(b:\(Cypher.quoted(to.label)))"
+                : "(b)<-\(relationship)-(a:\(Cypher.quoted(from.label)))")
+            + " WITH a, o, b WHERE o IS NOT NULL\(waitInPlace)"
     }
 
     /// Lets every relationship wait: for an end whose table is truncated. Takes no rows.

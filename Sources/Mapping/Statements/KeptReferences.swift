@@ -5,11 +5,13 @@
 // (``ReferenceMapping/kept``), so that a node that comes to have their value finds its holders, and one that has it no more
 // leaves them. A node that goes takes its relationships along; its holders wait.
 extension NodeMapping {
+    // The second step of each is an OPTIONAL MATCH for the reason given at ``NodeMapping/staleStatement(reference:)``.
+
     /// Links the holders that mean these nodes. Row: key…, of this table's node.
     public func adoptStatement(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
         "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0))"
-            + " MATCH (a:\(Cypher.quoted(holder.label)) {\(pairs(reference).joined(separator: ", "))})"
-            + " MERGE (a)\(reference.pattern("", to: "(b)"))"
+            + " OPTIONAL MATCH (a:\(Cypher.quoted(holder.label)) {\(pairs(reference).joined(separator: ", "))})"
+            + " WITH a, b WHERE a IS NOT NULL MERGE (a)\(reference.pattern("", to: "(b)"))"
     }
 
     /// Unlinks the holders that mean other nodes than these. Row: key…, of this table's node.
@@ -19,7 +21,7 @@ extension NodeMapping {
             return ["\(here) IS NULL", "\(value) IS NULL", "\(here) <> \(value)"]
         }
         return "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0))"
-            + " MATCH (a:\(Cypher.quoted(holder.label)))\(reference.pattern("o", to: "(b)"))"
+            + " OPTIONAL MATCH (a:\(Cypher.quoted(holder.label)))\(reference.pattern("o", to: "(b)"))"
             + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
     }
 

@@ -68,7 +68,9 @@ extension NodeMapping {
 
     /// Deletes a foreign key's relationship where it leads elsewhere than the row says, or the row says null.
     ///
-    /// Row: key…, the target's key… (null: no target). Only the holder's own few relationships are expanded.
+    /// Row: key…, the target's key… (null: no target). Only the holder's own few relationships are expanded; by OPTIONAL MATCH,
+    /// so that the planner looks for the holder first, and by its key: while it takes a new index for empty, every way of finding
+    /// both at once costs nothing to it, and it may look through all holders for each row.
     public func staleStatement(reference: ReferenceMapping) -> String {
         let differs = reference.target.key.enumerated().flatMap { index, end in
             let value = "r[\(key.count + index)]"
@@ -76,7 +78,7 @@ extension NodeMapping {
             return ["\(value) IS NULL", "\(property) IS NULL", "\(property) <> \(value)"]
         }
         return "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"
-            + reference.pattern("o", to: "(b:\(Cypher.quoted(reference.target.label)))")
+            + " OPTIONAL MATCH (a)" + reference.pattern("o", to: "(b:\(Cypher.quoted(reference.target.label)))")
             + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
     }
 
