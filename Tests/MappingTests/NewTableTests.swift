@@ -125,6 +125,20 @@ struct `A table beside the mapping` {
         #expect(skipped.removed.map(\.oid) == [31])
     }
 
+    @Test func `may be without its key for a while`() throws {
+        let memory = try evolve(Self.catalog(Self.tags)).memory
+        var keyless = Self.tags
+        keyless.primaryKey = nil
+        let policies = "tableAdded: apply, keyChanged: ignore"
+        let aside = try evolve(Self.catalog(keyless), policies, from: memory)
+        #expect(aside.keyless == [31] && aside.removed.isEmpty && aside.changes.map(\.kind) == [.keyChanged])
+        let back = try evolve(Self.catalog(Self.tags), policies, from: aside.memory)
+        #expect(back.changes.map(\.what) == ["the table is there again"])
+        let later = try evolve(Self.catalog(Self.tags), policies, from: back.memory)
+        #expect(later.changes.isEmpty && later.removed.isEmpty)
+        #expect(try mapping(later, Self.catalog(Self.tags)).nodes.map(\.label) == ["Order", "Tag"])
+    }
+
     @Test func `refers to nothing that stays out`() throws {
         let old = Self.table("old", 40)
         var tags = Self.tags
