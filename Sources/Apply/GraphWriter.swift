@@ -22,6 +22,8 @@ public final class GraphWriter {
     private let channel: BoltChannel
     private let pipeline: String
     private let owner: String
+    /// How much a round of a ``Sweep`` takes.
+    private let sweepSize: Int
 
     private enum Expectation {
         case begin
@@ -42,10 +44,12 @@ public final class GraphWriter {
     private var sent: [Sent] = []
     private var expected = FIFO<Expectation>()
 
-    public init(channel: BoltChannel, pipeline: String, owner: String) {
+    /// - Parameter sweepSize: Rows, or relationships, that go in one round of a ``Sweep``: as in a batch.
+    public init(channel: BoltChannel, pipeline: String, owner: String, sweepSize: Int = 5000) {
         self.channel = channel
         self.pipeline = pipeline
         self.owner = owner
+        self.sweepSize = sweepSize
     }
 
     // MARK: The checkpoint
@@ -93,11 +97,17 @@ public final class GraphWriter {
 
     private func isSweptClean(_ sweep: Sweep, expecting checkpoint: Checkpoint?) throws(ApplyError) -> Bool {
         do throws(ApplyError) {
-            return (try transaction(sweep.text, expecting: checkpoint).first?.first?.integerValue ?? 0) == 0
+            let rows = try transaction(expecting: checkpoint) {
+                channel.run(
+                    sweep.text, ["limit": .integer(Int64(sweepSize))], rows: sweep.statement.rows,
+                    count: sweep.statement.rowCount)
+                pull()
+            }
+            return (rows.first?.first?.integerValue ?? 0) == 0
         } catch {
             var error = error
-            error.table = error.table ?? sweep.table
-            if let custom = sweep.custom { error.concern(custom) }
+            error.table = error.table ?? sweep.statement.table
+            if let custom = sweep.statement.custom { error.concern(custom) }
             throw error
         }
     }
@@ -134,14 +144,29 @@ public final class GraphWriter {
     private func transaction(
         _ statements: [(cypher: String, parameters: [String: BoltValue])], expecting checkpoint: Checkpoint?
     ) throws(ApplyError) -> [[BoltValue]] {
+        try transaction(expecting: checkpoint) {
+            for statement in statements {
+                channel.run(statement.cypher, statement.parameters)
+                pull()
+            }
+        }
+    }
+
+    /// Pulls the result of a statement that was just sent outside of any batch.
+    private func pull() {
+        expected.append(.checkpoint)
+        channel.pull()
+        expected.append(.checkpoint)
+    }
+
+    /// - Parameter send: Sends the statements, each with a ``pull()``.
+    /// - Returns: Their records.
+    private func transaction(
+        expecting checkpoint: Checkpoint?, _ send: () -> Void
+    ) throws(ApplyError) -> [[BoltValue]] {
         begin()
         if let checkpoint { fence(checkpoint) }
-        for statement in statements {
-            channel.run(statement.cypher, statement.parameters)
-            expected.append(.checkpoint)
-            channel.pull()
-            expected.append(.checkpoint)
-        }
+        send()
         channel.commit()
         expected.append(.commit)
         try flush()

@@ -42,7 +42,8 @@ struct `Cypher of a table's own` {
         scene.delete(1, key: 9)
         #expect(
             try encoded() == [
-                "own-delete [[2]]", "upsert [[1,a,b]]", "reference [[1,7]]", "delete [[2]]", "delete-customer [[9]]",
+                "own-delete [[2]]", "upsert-back [[1,a,b]]", "reference [[1,7]]", "delete [[2]]",
+                "delete-customer [[9]]",
                 "own-upsert [[1]]",
             ])
     }
@@ -133,7 +134,7 @@ struct `Cypher of a table's own` {
 
     @Test func `is run when all nodes are there, and at once where a load writes what it has not seen`() throws {
         scene.insert(0, 1, "a", "b", 7)
-        #expect(try encoded(BatchEncoder(mapping: Self.mapping, part: .nodes)) == ["upsert [[1,a,b]]"])
+        #expect(try encoded(BatchEncoder(mapping: Self.mapping, part: .nodes)) == ["upsert-back [[1,a,b]]"])
         scene.insert(0, 1, "a", "b", 7)
         #expect(
             try encoded(BatchEncoder(mapping: Self.mapping, part: .relationships)) == [
@@ -142,7 +143,7 @@ struct `Cypher of a table's own` {
         scene.insert(0, 1, "a", "b", 7)
         #expect(
             try encoded(BatchEncoder(mapping: Self.mapping, part: .nodes, unsettled: Self.orders)) == [
-                "upsert [[1,a,b]]", "own-upsert [[1]]",
+                "upsert-back [[1,a,b]]", "own-upsert [[1]]",
             ])
         scene.delete(0, key: 1, nil, nil, nil)
         #expect(

@@ -61,12 +61,13 @@ import Testing
     }
 
     private func reached(
-        _ reach: LookupReach, believes: Bool = true, unsettled: Set<QualifiedName> = []
+        _ reach: RowReach, believes: Bool = true, unsettled: Set<QualifiedName> = []
     ) throws -> String {
         defer { scene.buffer.removeAll() }
         let rows = try reach.look(
-            at: scene.buffer, 0..<scene.buffer.changes.count, believes: believes, unsettled: unsettled)
-        return try rows.statements(of: reach) { $0.holder.label }.map { try self.rows($0.statement) }.joined()
+            at: scene.buffer, 0..<scene.buffer.changes.count, committedAt: .zero, believes: believes,
+            unsettled: unsettled)
+        return try rows.statements(of: reach) { _ in "" }.map { try self.rows($0.statement) }.joined()
     }
 
     @Test func `a row looks up behind everything else, and again only where its columns change`() throws {
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func `a row is reached when its value may have changed, and not when that is known`() throws {
-        let reach = LookupReach(mapping: Self.mapping())
+        let reach = RowReach(mapping: Self.mapping())
         scene.update(customers, 7, "Ann", 30)
         #expect(try reached(reach) == "[7]")
         scene.update(customers, 7, "Ann", 31)
@@ -125,7 +126,7 @@ import Testing
             column: "age", conversion: ValueConversion(source: .int4, target: .integer), values: ["2"],
             columnType: "integer")
         mapping.nodes[0].lookups[0].labels = [LookupMapping.Label(label: "Two", test: test, property: "age")]
-        let reach = LookupReach(mapping: mapping)
+        let reach = RowReach(mapping: mapping)
         scene.update(full, full: [8, "Cid", 1], 8, "Cid", 2)
         #expect(try reached(reach) == "[8]")
         scene.update(full, full: [8, "Cid", 2], 8, "Cid", 2)
@@ -133,13 +134,13 @@ import Testing
     }
 
     @Test func `what the stream leaves out is as it was, and what came with it is not believed later`() throws {
-        let reach = LookupReach(mapping: Self.mapping())
+        let reach = RowReach(mapping: Self.mapping())
         scene.update(customers, 7, .unchanged, 30)
         #expect(try reached(reach) == "")
     }
 
     @Test func `places that rows leave or take are reached`() throws {
-        let reach = LookupReach(mapping: Self.mapping())
+        let reach = RowReach(mapping: Self.mapping())
         // With a constraint nobody names a row before it is there.
         scene.insert(customers, 1, "Ann", 1)
         #expect(try reached(reach) == "")
@@ -148,7 +149,7 @@ import Testing
         #expect(try reached(reach) == "[1]")
         scene.update(customers, key: [1, nil, nil], 2, "Bea", 1)
         #expect(try reached(reach) == "[1][2]")
-        let loose = LookupReach(mapping: Self.mapping(isEnforced: false))
+        let loose = RowReach(mapping: Self.mapping(isEnforced: false))
         scene.insert(customers, 1, "Ann", 1)
         #expect(try reached(loose) == "[1]")
     }
@@ -157,7 +158,7 @@ import Testing
         var mapping = Self.mapping(isEnforced: false)
         mapping.nodes[1].rows.softDelete = ColumnTest(
             column: "age", conversion: ValueConversion(source: .text, target: .string), columnType: "int")
-        let reach = LookupReach(mapping: mapping)
+        let reach = RowReach(mapping: mapping)
         scene.update(full, full: [8, "Cid", nil], 8, "Cid", 2)
         #expect(try reached(reach) == "[8]")
     }

@@ -118,24 +118,28 @@ import Testing
         #expect(try scene.encoded() == ["move [[3,4]]", "upsert [[4,c,d]]"])
     }
 
-    @Test func `references that nothing enforces are adopted and disowned with the relationships`() throws {
+    @Test func `references that nothing enforces are disowned little by little, with the relationships`() throws {
         var mapping = Scene.mapping
         mapping.nodes[0].references[0].kept = ["_lockstep_customer"]
         let (holder, target) = (mapping.nodes[0], mapping.nodes[1])
         let survey = TransactionSurvey(mapping: mapping)
         let names = [
             target.adoptStatement(holder.references[0], of: holder): "adopt",
-            target.disownStatement(holder.references[0], of: holder): "disown",
+            target.disownStatement(holder.references[0], of: holder, sweeps: true): "disown some",
+            target.cutGoneStatement(): "cut some",
         ]
         let scene = Scene()
         scene.insert(1, 7)
         scene.delete(1, key: 8)
         let relationships = try BatchEncoder(mapping: mapping, pass: .relationships, of: survey)
             .encode(scene.buffer, 0..<2)
-        #expect(relationships.map { names[$0.text] } == ["disown", "adopt"])
-        #expect(relationships.map(\.rowCount) == [1, 1])
+        #expect(relationships.map { names[$0.text] } == ["disown some"])
+        #expect(relationships.map(\.isSweep) == [true])
         let nodes = try BatchEncoder(mapping: mapping, pass: .nodes, of: survey).encode(scene.buffer, 0..<2)
         #expect(!nodes.contains { names[$0.text] != nil })
+        let departures = try BatchEncoder(mapping: mapping, pass: .departures, of: survey).encode(scene.buffer, 0..<2)
+        #expect(departures.map { names[$0.text] } == ["cut some", nil])
+        #expect(departures.map(\.isSweep) == [true, false])
     }
 
     @Test func `a transaction is not cut where a part would not tell enough`() throws {

@@ -38,11 +38,13 @@ import Testing
                 (join.deleteStatement(), "un\(name)"), (join.waitStatement(), "\(name) waits"),
                 (join.dropWaitingStatement(), "\(name) waits no more"),
                 (join.admitStatement(.from), "admit \(name) from"),
+                (join.admitStatement(.from, sweeps: true), "admit some \(name) from"),
                 (join.admitStatement(.to), "admit \(name) to"),
-                (join.dismissStatement(.from, onlyGone: false), "dismiss \(name) from"),
-                (join.dismissStatement(.to, onlyGone: false), "dismiss \(name) to"),
-                (join.dismissStatement(.to, onlyGone: true), "dismiss \(name) to gone"),
-                (join.dismissStatement(.from, onlyGone: true), "dismiss \(name) from gone"),
+                (join.admitStatement(.to, sweeps: true), "admit some \(name) to"),
+                (join.dismissStatement(.from), "dismiss \(name) from"),
+                (join.dismissStatement(.to), "dismiss \(name) to"),
+                (join.dismissGoneStatement(.to), "dismiss some \(name) to gone"),
+                (join.dismissGoneStatement(.from), "dismiss some \(name) from gone"),
                 (join.dismissAllStatement(), "dismiss all \(name)"), (join.truncateStatement(), "truncate \(name)"),
                 (join.truncateWaitingStatement(), "truncate waiting \(name)"),
             ]
@@ -52,6 +54,7 @@ import Testing
             (customer.upsertStatement(properties: []), "customer"), (customer.deleteStatement(), "no customer"),
             (customer.moveStatement(), "move customer"), (customer.deleteGoneStatement(), "gone customer"),
             (customer.truncateStatement(), "truncate customer"),
+            (customer.cutGoneStatement(), "cut some gone customer"),
         ]
         return (known + nodes).first { $0.0 == text }?.1 ?? text
     }
@@ -122,12 +125,14 @@ import Testing
         }
         changes()
         #expect(
-            try encoded(.relationships) == ["admit tag to [[8]]", "admit pay from [[8]]", "admit pay to [[8]]"])
+            try encoded(.relationships) == [
+                "admit some tag to [[8]]", "admit some pay from [[8]]", "admit some pay to [[8]]",
+            ])
         changes()
         #expect(
             try encoded(.departures) == [
-                "dismiss tag to gone [[7]]", "dismiss pay from gone [[7]]", "dismiss pay to gone [[7]]",
-                "gone customer [[7]]",
+                "dismiss some tag to gone [[7]]", "dismiss some pay from gone [[7]]", "dismiss some pay to gone [[7]]",
+                "cut some gone customer [[7]]", "gone customer [[7]]",
             ])
     }
 
@@ -142,8 +147,8 @@ import Testing
         scene.update(Scene.payments, full: [9, 7, 8, 10, "a"], 9, 7, 8, 11, "a")
         #expect(
             try encoded(.relationships) == [
-                "pay waits no more [[9]]", "admit tag to [[8]]", "admit pay from [[8]]", "admit pay to [[8]]",
-                "link [[9,7,8]]", "pay [[9,11,a]]", "pay waits [[9,7,8,11,a]]",
+                "pay waits no more [[9]]", "admit some tag to [[8]]", "admit some pay from [[8]]",
+                "admit some pay to [[8]]", "link [[9,7,8]]", "pay [[9,11,a]]", "pay waits [[9,7,8,11,a]]",
             ])
         // Else it is where it was.
         scene.update(Scene.payments, full: [9, 7, 8, 10, "a"], 9, 7, 8, 11, "a")

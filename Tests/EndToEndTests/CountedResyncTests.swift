@@ -178,6 +178,10 @@ struct `A table without a key that is read again` {
                     try await running.says("loaded: public.entry")
                     try await project.sql("ALTER TABLE entry DROP COLUMN gone")
                     try await running.says("column gone is gone")
+                    // Said before the request is in the graph.
+                    try await eventually("it is read again", within: .seconds(60)) {
+                        running.log.ranges(of: "loaded: public.entry").count == 2
+                    }
                 }
                 try await Self.expectLoaded(project, "other columns")
                 #expect(try await project.cypher("MATCH (n:Entry) WHERE n.gone IS NOT NULL RETURN count(n)") == "0")

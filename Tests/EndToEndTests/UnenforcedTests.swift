@@ -28,9 +28,11 @@ struct `A reference that nothing enforces` {
                             #
                         """)
             }
+            // What some rows reach is more.
+            try project.applyInParts(of: 5, above: 12)
             var dice = Dice.thrown
             let seed = dice.seed
-            try await project.whileRunning { _ in
+            try await project.whileRunning { running in
                 try await project.settle()
                 try await project.expectEqual("after the first read")
                 for _ in 0..<2 {
@@ -46,6 +48,8 @@ struct `A reference that nothing enforces` {
                 try await project.settle()
                 try await expectWaiting(project)
                 try await project.expectEqual("after all came back")
+                #expect(running.log.contains("applied in parts"), "LOCKSTEP_SEED=\(seed)")
+                try await project.expectNoTraceOfParts()
             }
             // The same changes in one batch, by another order of what comes first.
             try await project.sql((0..<60).map { _ in Self.transaction(&dice) }.joined(separator: ";\n"))

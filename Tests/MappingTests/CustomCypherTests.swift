@@ -61,8 +61,10 @@ struct `Cypher in a mapping file` {
                 "WHERE n.`_lockstepGone` IS NULL WITH {"))
         let sweep = try #require(node.customSweepStatement)
         #expect(
-            sweep.hasPrefix("MATCH (n:`Note`) WITH n LIMIT 1000 WITH n, {")
-                && sweep.hasSuffix("\n\(own.delete)\n} DETACH DELETE n RETURN count(*) AS deleted"))
+            sweep.hasPrefix(
+                "MATCH (n:`Note`) WHERE n.`_lockstepGone` IS NULL WITH n LIMIT $limit SET n.`_lockstepGone` = true WITH {"
+            )
+                && sweep.hasSuffix("\n\(own.delete)\n} RETURN count(*) AS deleted"))
     }
 
     @Test(arguments: [

@@ -90,7 +90,7 @@ import Testing
         let other = try plan(both, status: Self.levels).mapping.nodes[2]
         #expect(
             other.forgetSweepStatement(other.lookups[0]).hasSuffix(
-                "WITH a LIMIT 5000 REMOVE a:`Low`, a:`High`, a:`Final`, a:`Named` SET a.`status` = null "
+                "WITH a LIMIT $limit REMOVE a:`Low`, a:`High`, a:`Final`, a:`Named` SET a.`status` = null "
                     + "RETURN count(*) AS deleted"))
     }
 

@@ -71,12 +71,12 @@ import Testing
     private static let statements: [String] = {
         let plan = Plan(mapping: mapping, file: try! parsed(head + "  a.b: {skip: true}\n"), catalog: .of())
         let lookups = mapping.nodes.flatMap { mapping.lookups(of: $0.table) }.flatMap { holder, lookup in
-            [
-                holder.lookUpStatement(lookup), holder.refreshStatement(lookup), holder.holdersQuery(lookup),
-                holder.holderCountQuery(lookup, limit: 10),
-            ]
+            [holder.lookUpStatement(lookup), holder.refreshStatement(lookup)]
         }
-        return plan.statements.map(\.cypher).filter { $0.contains("$rows") } + lookups
+        let uses = mapping.nodes.flatMap(mapping.uses).flatMap { use in
+            [use.countQuery(limit: 10), use.pagesQuery, use.pageStatement].compactMap(\.self)
+        }
+        return plan.statements.map(\.cypher).filter { $0.contains("$rows") } + lookups + uses
     }()
 
     private static func operators(_ plan: BoltValue?) -> [String] {
@@ -102,7 +102,7 @@ import Testing
                 try await run("UNWIND range(1, 3000) AS i CREATE (:\(Cypher.quoted(node.label)) {\(values)})")
             }
             for statement in Self.statements {
-                let summary = try await server.query("EXPLAIN " + statement, ["rows": .list([])]).summary
+                let summary = try await server.query("EXPLAIN " + statement, ["rows": .list([]), "limit": 5]).summary
                 let operators = Self.operators(summary["plan"])
                 #expect(!operators.isEmpty, "\(summary)")
                 #expect(!operators.contains { $0.contains("Scan") }, "\(statement)\n\(operators)")

@@ -156,7 +156,7 @@ struct `An edited entry of the mapping` {
         let found = try edits("[Customer, Party]", "[Client, Party]")
         #expect(found.map(\.table.name) == ["customers", "likes", "orders"])
         #expect(found.map(\.isMoved) == [true, true, false])
-        #expect(found[0].sweeps.map { $0.text.prefix(22) } == ["MATCH (n:`Customer`) W"])
+        #expect(found[0].sweeps.map { $0.text.prefix(22) } == ["MATCH (n:`Customer`) O"])
         #expect(found.map(\.change.needsReading) == [true, true, true])
         #expect(
             try edits("label: Order\n    key: {id: id}", "label: Order\n    key: {id: no}").first {
@@ -275,7 +275,8 @@ struct `What a table has made` {
         #expect(ignored.sweeps.isEmpty && ignored.edits.isEmpty)
         let applied = try Case(Self.tables, Self.tables, "\(kind): apply", in: now)
         #expect(applied.edits.isEmpty)
-        return Set(applied.sweeps.compactMap { $0.split(separator: #/ IS NOT NULL| WITH/#).first.map(String.init) })
+        let end = #/ IS NOT NULL| WITH| OPTIONAL/#
+        return Set(applied.sweeps.compactMap { $0.split(separator: end).first.map(String.init) })
     }
 
     @Test func `of a column leaves with it, by policy, wherever it is`() throws {

@@ -15,14 +15,17 @@ public final class EncodedStatement {
     public let takesRows: Bool
     /// Which of the table's own statements it runs; nil for Lockstep's.
     let custom: CustomCypher.Statement?
+    /// It is to be run as a ``Sweep``, before the others.
+    let isSweep: Bool
 
     init(
         text: String, table: QualifiedName, takesRows: Bool = true, custom: CustomCypher.Statement? = nil,
-        capacity: Int = 4096
+        isSweep: Bool = false, capacity: Int = 4096
     ) {
         self.text = text
         self.table = table
         self.custom = custom
+        self.isSweep = isSweep
         self.takesRows = takesRows
         rows = PackStreamBuffer(capacity: takesRows ? capacity : 16)
     }
@@ -42,23 +45,23 @@ extension EncodedStatement {
 // Written by the encoder before it is handed over, only read afterwards.
 extension EncodedStatement: @unchecked Sendable {}
 
-/// A statement that deletes some of what a table has made and returns how many: to be repeated until that is none.
+/// A statement that deletes some of what a table has made, about `$limit`, and returns how many: to be repeated until that is
+/// none.
 public struct Sweep: Sendable {
-    public var text: String
-    public var table: QualifiedName
-    /// Which of the table's own statements it runs; nil for Lockstep's.
-    var custom: CustomCypher.Statement?
+    let statement: EncodedStatement
+
+    public var text: String { statement.text }
+
+    init(_ statement: EncodedStatement) { self.statement = statement }
 
     public init(text: String, table: QualifiedName, custom: CustomCypher.Statement? = nil) {
-        self.text = text
-        self.table = table
-        self.custom = custom
+        self.init(EncodedStatement(text: text, table: table, takesRows: false, custom: custom, isSweep: true))
     }
 
-    /// Empties a table of nodes: by its own `delete` where it has Cypher of its own, else by `usual`.
-    public init(_ node: NodeMapping, _ usual: String) {
-        let own = node.customSweepStatement
-        self.init(text: own ?? usual, table: node.table, custom: own == nil ? nil : .delete)
+    /// What empties a table of nodes, which have their own `delete` before where there is Cypher of its own.
+    public static func all(of node: NodeMapping) -> [Sweep] {
+        (node.customSweepStatement.map { [Sweep(text: $0, table: node.table, custom: .delete)] } ?? [])
+            + [Sweep(text: node.sweepStatement(), table: node.table)]
     }
 }
 
@@ -82,7 +85,8 @@ public struct EncodedBatch: Sendable {
         statements: [EncodedStatement], changeCount: Int, transactionCount: Int, firstLSN: LSN?, end: TransactionEnd,
         partial: PartialTransaction? = nil
     ) {
-        self.statements = statements
+        self.statements = statements.filter { !$0.isSweep }
+        sweeps = statements.filter(\.isSweep).map(Sweep.init)
         self.changeCount = changeCount
         self.transactionCount = transactionCount
         self.firstLSN = firstLSN

@@ -37,6 +37,7 @@ extension BatchEncoder {
         for end in program.awaited.indices {
             writeKey(entity, into: writer.dismiss(Int(entity.program), end: end, moves: entity.isTakenAlong))
         }
+        if program.isNamedFreely { writeKey(entity, into: writer.cut(Int(entity.program))) }
     }
 
     /// A node that is new at its place may be waited for.

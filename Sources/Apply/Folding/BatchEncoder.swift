@@ -525,7 +525,8 @@ public final class BatchEncoder {
             if entity.existed || hasMoved || keepsNodes || program.isUnsettled {
                 writeKey(entity, into: writer.disown(Int(entity.program), adoption: index))
             }
-            writeKey(entity, into: writer.adopt(Int(entity.program), adoption: index))
+            // In parts those are asked for who name it (``RowReach``): they can be too many for one statement.
+            if !keepsNodes { writeKey(entity, into: writer.adopt(Int(entity.program), adoption: index)) }
         }
     }
 

@@ -11,7 +11,7 @@ struct SegmentWriter {
         case customDelete, truncate, carry, joinDelete, dismissMoved, nodeMove, nodeUpsert, joinMove, stale, reference,
             joinLink,
             joinUpsert, wait, dismiss,
-            nodeDelete, lookUp, customUpsert
+            cut, nodeDelete, lookUp, customUpsert
     }
 
     /// More rows than this in one `UNWIND` are slower again.
@@ -23,7 +23,7 @@ struct SegmentWriter {
         var text: String?
     }
 
-    /// Where a table program's slots are: move, carry, upsert and delete; stale and put for each of its references; the same
+    /// Where a table program's slots are: move, carry, upsert, delete and cut; stale and put for each of its references; the same
     /// for each reference to it that no constraint guards.
     private struct Output {
         let first: Int
@@ -38,8 +38,9 @@ struct SegmentWriter {
         var carry: Int { first + 1 }
         var upsert: Int { first + 2 }
         var delete: Int { first + 3 }
-        func stale(_ reference: Int) -> Int { first + 4 + 2 * reference }
-        func reference(_ reference: Int) -> Int { first + 5 + 2 * reference }
+        var cut: Int { first + 4 }
+        func stale(_ reference: Int) -> Int { first + 5 + 2 * reference }
+        func reference(_ reference: Int) -> Int { first + 6 + 2 * reference }
         func disown(_ adoption: Int) -> Int { stale(references + adoption) }
         func adopt(_ adoption: Int) -> Int { reference(references + adoption) }
         // Of a node's table for each end that rows wait at; of relationships that wait, one.
@@ -59,7 +60,7 @@ struct SegmentWriter {
         let references = program.references.count
         let adoptions = program.adoptions.count
         let ends = program.waits ? 1 : program.awaited.count
-        let count = 4 + 2 * (references + adoptions + 2 * ends)
+        let count = 5 + 2 * (references + adoptions + 2 * ends)
         outputs.append(
             Output(
                 first: slots.count, references: references, adoptions: adoptions, custom: slots.count + count))
@@ -145,9 +146,9 @@ struct SegmentWriter {
     }
 
     mutating func disown(_ program: Int, adoption: Int) -> EncodedStatement {
-        open(outputs[program].disown(adoption), .stale, program) {
+        open(outputs[program].disown(adoption), .stale, program, isSweep: programs[program].keepsNodes) {
             let adoption = $0.adoptions[adoption]
-            return $0.shape.node?.disownStatement(adoption.reference, of: adoption.holder) ?? ""
+            return $0.shape.node?.disownStatement(adoption.reference, of: adoption.holder, sweeps: $0.keepsNodes) ?? ""
         }
     }
 
@@ -162,14 +163,15 @@ struct SegmentWriter {
     ///   may be linked to it.
     mutating func dismiss(_ program: Int, end: Int, moves: Bool) -> EncodedStatement {
         let slot = moves ? outputs[program].dismissMoved(end) : outputs[program].dismiss(end)
-        return open(slot, moves ? .dismissMoved : .dismiss, program) {
-            $0.awaited[end].join.dismissStatement($0.awaited[end].side, onlyGone: $0.keepsNodes)
+        return open(slot, moves ? .dismissMoved : .dismiss, program, isSweep: programs[program].keepsNodes) {
+            let (join, side) = $0.awaited[end]
+            return $0.keepsNodes ? join.dismissGoneStatement(side) : join.dismissStatement(side)
         }
     }
 
     mutating func admit(_ program: Int, end: Int) -> EncodedStatement {
-        open(outputs[program].admit(end), .reference, program) {
-            $0.awaited[end].join.admitStatement($0.awaited[end].side)
+        open(outputs[program].admit(end), .reference, program, isSweep: programs[program].keepsNodes) {
+            $0.awaited[end].join.admitStatement($0.awaited[end].side, sweeps: $0.keepsNodes)
         }
     }
 
@@ -187,6 +189,11 @@ struct SegmentWriter {
         return open(slot, statement == .upsert ? .customUpsert : .customDelete, program, custom: statement) {
             $0.customText(statement)
         }
+    }
+
+    /// Of nodes that go in parts: their relationships, little by little.
+    mutating func cut(_ program: Int) -> EncodedStatement {
+        open(outputs[program].cut, .cut, program, isSweep: true) { $0.shape.node?.cutGoneStatement() ?? "" }
     }
 
     mutating func delete(_ program: Int) -> EncodedStatement {
@@ -208,12 +215,12 @@ struct SegmentWriter {
 
     private mutating func open(
         _ slot: Int, _ phase: Phase, _ program: Int, limit: Int = rowsPerStatementMax,
-        custom: CustomCypher.Statement? = nil, text: (TableProgram) -> String
+        custom: CustomCypher.Statement? = nil, isSweep: Bool = false, text: (TableProgram) -> String
     ) -> EncodedStatement {
         if let statement = slots[slot].statement, statement.rowCount < limit { return statement }
         let table = programs[program]
         let text = slots[slot].text ?? text(table)
-        let statement = EncodedStatement(text: text, table: table.table, custom: custom)
+        let statement = EncodedStatement(text: text, table: table.table, custom: custom, isSweep: isSweep)
         slots[slot] = Slot(statement: statement, text: text)
         phases[phase.rawValue].append(statement)
         return statement

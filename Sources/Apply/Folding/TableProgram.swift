@@ -72,6 +72,8 @@ public final class TableProgram {
     let adoptions: [Adoption]
     /// Tables of relationships whose rows wait for this table's nodes, and at which end.
     let awaited: [(join: JoinMapping, side: JoinMapping.Side)]
+    /// Nothing bounds how many relationships a node of it has. Only asked for departures in parts.
+    let isNamedFreely: Bool
     /// Tables whose nodes have values of this one's rows, and keep them when it is truncated.
     let lookedUp: [(holder: NodeMapping, lookup: LookupMapping)]
     /// A row that passes is as good as deleted; nil where there are none, or where the reader has left them out.
@@ -164,6 +166,7 @@ public final class TableProgram {
                 relation, .node(node), key, properties, references: references, tableIndex: index, part: part,
                 writesRows: writesRows, keepsNodes: keepsNodes, adoptions: adoptions,
                 awaited: isAdopting || isLeft ? mapping.awaitedEnds(of: node) : [],
+                isNamedFreely: isLeft && mapping.isNamedFreely(node),
                 lookedUp: mapping.lookups(of: node.table).filter { !$0.lookup.isEnforced },
                 distinctColumns: try distinct.map { distinct throws(ApplyError) in
                     guard !isOtherRows else { return [] }
@@ -200,8 +203,9 @@ public final class TableProgram {
         _ relation: Relation, _ shape: Shape, _ key: [ColumnProgram], _ properties: [ColumnProgram],
         references: [[ColumnProgram]] = [], ends: [ColumnProgram] = [], tableIndex: Int, part: Part, writesRows: Bool,
         keepsNodes: Bool, adoptions: [Adoption] = [], awaited: [(join: JoinMapping, side: JoinMapping.Side)] = [],
-        lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [], distinctColumns: [Int]? = nil,
-        isOtherRows: Bool = false, absence: TestProgram?, labels: [TestProgram] = [], derived: [DerivedProgram],
+        isNamedFreely: Bool = false, lookedUp: [(holder: NodeMapping, lookup: LookupMapping)] = [],
+        distinctColumns: [Int]? = nil, isOtherRows: Bool = false, absence: TestProgram?, labels: [TestProgram] = [],
+        derived: [DerivedProgram],
         custom: NodeMapping? = nil
     ) {
         table = relation.name
@@ -225,6 +229,7 @@ public final class TableProgram {
         self.keepsNodes = keepsNodes
         self.adoptions = adoptions
         self.awaited = awaited
+        self.isNamedFreely = isNamedFreely
         self.lookedUp = lookedUp
         self.absence = absence
         self.labels = labels

@@ -160,13 +160,16 @@ public final class BoltChannel {
         run(query, parameters, extra: conversation.isInTransaction ? nil : extra())
     }
 
-    /// Runs a query with one parameter, `$rows`, a list of values that are PackStream already.
+    /// Runs a query with the parameter `$rows`, a list of values that are PackStream already, beside others.
     ///
     /// Costs one copy of the rows.
     ///
     /// - Parameter rows: Holds exactly `count` values. That is not checked; the server closes the connection otherwise.
-    public func run(_ query: String, rows: borrowing PackStreamBuffer, count: Int) {
-        encoder.run(query, rows: rows, count: count, extra: conversation.isInTransaction ? nil : extra())
+    public func run(
+        _ query: String, _ parameters: [String: BoltValue] = [:], rows: borrowing PackStreamBuffer, count: Int
+    ) {
+        encoder.run(
+            query, parameters, rows: rows, count: count, extra: conversation.isInTransaction ? nil : extra())
         wrote(.run)
     }
 

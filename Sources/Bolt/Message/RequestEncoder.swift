@@ -112,11 +112,18 @@ struct RequestEncoder: ~Copyable {
         finish()
     }
 
-    /// - Parameter rows: `count` values, which become the list `$rows`.
-    mutating func run(_ query: String, rows: borrowing PackStreamBuffer, count: Int, extra: TransactionExtra?) {
+    /// - Parameter rows: `count` values, which become the list `$rows` beside the parameters.
+    mutating func run(
+        _ query: String, _ parameters: [String: BoltValue] = [:], rows: borrowing PackStreamBuffer, count: Int,
+        extra: TransactionExtra?
+    ) {
         start(0x10, fields: 3)
         head.append(query)
-        head.appendMapHeader(1)
+        head.appendMapHeader(parameters.count + 1)
+        for (name, value) in parameters {
+            head.append(name)
+            head.append(value)
+        }
         head.append("rows")
         head.appendListHeader(count)
         tail.removeAll()

@@ -97,17 +97,24 @@ extension Plan {
             [
                 planned("drop stale \(reference.type) of a new key", node.disownStatement(reference, of: holder)),
                 planned("create waiting \(reference.type)", node.adoptStatement(reference, of: holder)),
+                planned(
+                    "in parts: drop stale \(reference.type) of a new key",
+                    node.disownStatement(reference, of: holder, sweeps: true)),
             ]
         }
         let awaited = mapping.awaitedEnds(of: node).flatMap { join, side in
             [
-                planned("let \(join.type) wait", join.dismissStatement(side, onlyGone: false)),
+                planned("let \(join.type) wait", join.dismissStatement(side)),
                 planned("create waiting \(join.type)", join.admitStatement(side)),
-                planned("in parts: let \(join.type) wait", join.dismissStatement(side, onlyGone: true)),
+                planned("in parts: let \(join.type) wait", join.dismissGoneStatement(side)),
+                planned("in parts: create waiting \(join.type)", join.admitStatement(side, sweeps: true)),
                 planned("truncate: let \(join.type) wait", join.dismissAllStatement()),
                 planned("in parts: truncate: let \(join.type) wait", join.dismissSweepStatement()),
             ]
         }
+        let cut =
+            mapping.isNamedFreely(node)
+            ? [planned("in parts: delete relationships of a node", node.cutGoneStatement())] : []
         let custom =
             node.custom.map { custom in
                 CustomCypher.Statement.allCases.map {
@@ -115,11 +122,11 @@ extension Plan {
                 } + [
                     planned("truncate: cypher.delete", node.customTruncateStatement(custom)),
                     planned("in parts: cypher.upsert", node.customStatement(.upsert, of: custom, skipsGone: true)),
-                    planned("in parts: truncate: cypher.delete", custom.sweepStatement(node.label, node.rowProperties)),
                 ]
+                    + (node.customSweepStatement.map { [planned("in parts: truncate: cypher.delete", $0)] } ?? [])
             } ?? []
         guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
-        return own + carried + labelled + references + waiting + awaited + lookups(node) + custom
+        return own + carried + labelled + references + waiting + awaited + cut + lookups(node) + custom
     }
 
     private static func statements(_ join: JoinMapping) -> [PlannedStatement] {

@@ -116,7 +116,7 @@ public struct TableContent: Sendable, Hashable {
 
     /// Sweeps of all that it has made: also of rows that wait for an end of theirs.
     public var sweeps: [String] {
-        guard names.count == 3 else { return names.map(Cypher.nodeSweep) }
+        guard names.count == 3 else { return names.map { Cypher.nodeSweep($0) } }
         return [
             Cypher.relationshipSweep(from: names[1], names[0], to: names[2]),
             Cypher.nodeSweep(JoinMapping.waitingLabel(names[1], names[0], names[2])),

@@ -4,19 +4,11 @@
 extension CustomCypher {
     /// A statement for each node `n`.
     ///
-    /// - Parameters:
-    ///   - properties: What `row` has.
-    ///   - keeps: The node is still needed behind it.
-    fileprivate func call(_ statement: Statement, _ properties: [String], keeps: Bool = false) -> String {
+    /// - Parameter properties: What `row` has.
+    fileprivate func call(_ statement: Statement, _ properties: [String]) -> String {
         let row = properties.map { "\(Cypher.quoted($0)): n.\(Cypher.quoted($0))" }.joined(separator: ", ")
         // A comment at the end of the statement ends with the line.
-        return " WITH \(keeps ? "n, " : ""){\(row)} AS row CALL (row) {\n\(text(of: statement))\n}"
-    }
-
-    /// Runs `delete` for some nodes of a label, deletes them, and returns how many. Takes no rows.
-    func sweepStatement(_ label: String, _ properties: [String]) -> String {
-        "MATCH (n:\(Cypher.quoted(label))) WITH n LIMIT 1000" + call(.delete, properties, keeps: true)
-            + " DETACH DELETE n RETURN count(*) AS deleted"
+        return " WITH {\(row)} AS row CALL (row) {\n\(text(of: statement))\n}"
     }
 }
 
@@ -28,12 +20,13 @@ extension NodeMapping {
 
     /// Runs a statement of the table's own for rows. Row: key….
     ///
-    /// - Parameter skipsGone: Nodes that are marked as gone are none.
+    /// - Parameter skipsGone: Nodes that are marked as gone are none. They have had their `delete` always.
     public func customStatement(
         _ statement: CustomCypher.Statement, of custom: CustomCypher, skipsGone: Bool = false
     ) -> String {
         "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
-            + (skipsGone ? " WHERE n.\(Self.goneMark) IS NULL" : "") + custom.call(statement, rowProperties)
+            + (skipsGone || statement == .delete ? " WHERE n.\(Self.goneMark) IS NULL" : "")
+            + custom.call(statement, rowProperties)
     }
 
     /// Runs `delete` for every row that the graph has. Takes no rows.
@@ -41,7 +34,13 @@ extension NodeMapping {
         "MATCH (n:\(Cypher.quoted(label)))" + custom.call(.delete, rowProperties)
     }
 
-    /// Deletes some nodes of the label, each by its table's own `delete`, and returns how many; nil where there is none. Takes no
-    /// rows.
-    public var customSweepStatement: String? { custom?.sweepStatement(label, rowProperties) }
+    /// Runs `delete` for some nodes of the label and returns how many; nil where there is none. They are marked as gone: their
+    /// relationships can be too many to go with all of that.
+    public var customSweepStatement: String? {
+        custom.map { custom in
+            "MATCH (n:\(Cypher.quoted(label))) WHERE n.\(Self.goneMark) IS NULL WITH n LIMIT $limit"
+                + " SET n.\(Self.goneMark) = true" + custom.call(.delete, rowProperties)
+                + " RETURN count(*) AS deleted"
+        }
+    }
 }

@@ -28,20 +28,30 @@ public enum Cypher {
         return parts.isEmpty ? "" : " SET " + parts.joined(separator: ", ")
     }
 
+    /// How many relationships of a type there are, whatever is at their ends; answered from the server's counts.
+    static func relationshipCount(_ type: String) -> String { "MATCH ()-[o:\(quoted(type))]->() RETURN count(o)" }
+
     // MARK: Sweeps
 
-    // Each deletes some and returns how many, to be repeated until that is none: one transaction of all could break the
-    // server's memory limit. They take no rows.
+    // Each deletes some, about `$limit`, and returns how many, to be repeated until that is none: one transaction of all could
+    // break the server's memory limit.
 
-    /// Of the nodes of a label, with their relationships.
-    public static func nodeSweep(_ label: String) -> String {
-        "MATCH (n:\(quoted(label))) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS deleted"
+    /// Of the nodes of a label, with their relationships: a node goes once it has few enough left, for some have millions.
+    ///
+    /// - Parameter condition: Which nodes `n`; nil for all.
+    public static func nodeSweep(_ label: String, where condition: String? = nil) -> String {
+        // The last node found may have more relationships than were looked at.
+        "MATCH (n:\(quoted(label)))" + (condition.map { " WHERE \($0)" } ?? "")
+            + " OPTIONAL MATCH (n)-[o]-() WITH n, o LIMIT $limit WITH collect({n: n, o: o}) AS found UNWIND found AS f"
+            + " WITH f.n AS n, f.o AS o, CASE WHEN size(found) < $limit OR found[-1].o IS NULL THEN null"
+            + " ELSE found[-1].n END AS rest DELETE o WITH n, rest, count(*) AS part"
+            + " FOREACH (x IN CASE WHEN n = rest THEN [] ELSE [n] END | DETACH DELETE x) RETURN sum(part) AS deleted"
     }
 
     /// Of the relationships of a type between two labels.
     public static func relationshipSweep(from: String, _ type: String, to: String) -> String {
         "MATCH (:\(quoted(from)))-[o:\(quoted(type))]->(:\(quoted(to)))"
-            + " WITH o LIMIT 5000 DELETE o RETURN count(*) AS deleted"
+            + " WITH o LIMIT $limit DELETE o RETURN count(*) AS deleted"
     }
 
     // Those of properties and labels go past all that they have done already: more at a time.
@@ -58,13 +68,13 @@ public enum Cypher {
 
     private static func propertySweep(_ match: String, _ variable: String, _ property: String) -> String {
         let property = "\(variable).\(quoted(property))"
-        return "\(match) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 20000 SET \(property) = null"
+        return "\(match) WHERE \(property) IS NOT NULL WITH \(variable) LIMIT 4 * $limit SET \(property) = null"
             + " RETURN count(*) AS deleted"
     }
 
     /// Of another label of a label's nodes.
     public static func labelSweep(label: String, _ other: String) -> String {
-        "MATCH (n:\(quoted(label)):\(quoted(other))) WITH n LIMIT 20000 REMOVE n:\(quoted(other))"
+        "MATCH (n:\(quoted(label)):\(quoted(other))) WITH n LIMIT 4 * $limit REMOVE n:\(quoted(other))"
             + " RETURN count(*) AS deleted"
     }
 }

@@ -7,11 +7,10 @@ extension NodeMapping {
         "MATCH (n:\(Cypher.quoted(label))) RETURN " + names("n", key).joined(separator: ", ")
     }
 
-    /// Deletes some nodes that lack a part of their key, which no row has made, and returns how many. Takes no rows.
+    /// Deletes some nodes that lack a part of their key, which no row has made, and returns how many.
     public func sweepKeylessStatement() -> String {
         let missing = key.map { "n.\(Cypher.quoted($0.property)) IS NULL" }.joined(separator: " OR ")
-        return "MATCH (n:\(Cypher.quoted(label))) WHERE \(missing)"
-            + " WITH n LIMIT 1000 DETACH DELETE n RETURN count(*) AS deleted"
+        return Cypher.nodeSweep(label, where: missing)
     }
 }
 
@@ -28,12 +27,11 @@ extension JoinMapping {
             + "MATCH (w:\(Cypher.quoted(waitingLabel))) RETURN \(numbered(waitingKeyNames.map { "w.\($0)" }))"
     }
 
-    /// Deletes some relationships that lack a part of their own key, which no row has made, and returns how many. Takes no
-    /// rows.
+    /// Deletes some relationships that lack a part of their own key, which no row has made, and returns how many.
     public func sweepKeylessStatement() -> String? {
         guard isKeyed else { return nil }
         let missing = ownKey.map { "o.\(Cypher.quoted($0.property)) IS NULL" }.joined(separator: " OR ")
-        return every + " WHERE \(missing) WITH o LIMIT 1000 DELETE o RETURN count(*) AS deleted"
+        return every + " WHERE \(missing) WITH o LIMIT $limit DELETE o RETURN count(*) AS deleted"
     }
 }
 

@@ -49,9 +49,9 @@ extension JoinMapping {
     }
 
     /// How many relationships of the type there are, whatever is at their ends; answered from the server's counts.
-    public func countStatement() -> String { "MATCH ()-[o:\(Cypher.quoted(type))]->() RETURN count(o)" }
+    public func countStatement() -> String { Cypher.relationshipCount(type) }
 
-    /// Deletes some relationships of the type between the two labels and returns how many. Takes no rows.
+    /// Deletes some relationships of the type between the two labels and returns how many.
     public func sweepStatement() -> String { Cypher.relationshipSweep(from: from.label, type, to: to.label) }
 
     func ends(_ a: String, _ b: String, at position: Int) -> String {

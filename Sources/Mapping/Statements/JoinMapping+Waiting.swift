@@ -38,47 +38,64 @@ extension JoinMapping {
 
     /// Makes relationships of the rows that wait for these nodes, where the other end is there, too. Row: key…, of the
     /// node at that side.
-    public func admitStatement(_ side: Side) -> String {
+    ///
+    /// - Parameter sweeps: Of some of them, and returns how many.
+    public func admitStatement(_ side: Side, sweeps: Bool = false) -> String {
         let (here, there) = side == .from ? (from, to) : (to, from)
         let (own, other) = side == .from ? ("a", "b") : ("b", "a")
-        let names = here.key.enumerated().map { "\(waitingName($1, side)): r[\($0)]" }
         let pairs = there.key.map {
             "\(Cypher.quoted($0.property)): w.\(waitingName($0, side == .from ? .to : .from))"
         }
-        return "UNWIND $rows AS r MATCH (w:\(waiting) {\(names.joined(separator: ", "))}) \(node(own, here, at: 0))"
+        return "UNWIND $rows AS r MATCH \(awaiting(side, "w")) \(node(own, here, at: 0))"
             + " OPTIONAL MATCH (\(other):\(Cypher.quoted(there.label)) {\(pairs.joined(separator: ", "))})"
-            + " WITH w, a, b WHERE \(other) IS NOT NULL WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
+            + " WITH w, a, b WHERE \(other) IS NOT NULL" + (sweeps ? " WITH w, a, b LIMIT $limit" : "")
+            + " WITH collect({w: w, a: a, b: b, p: properties(w)}) AS found UNWIND found AS f"
             + " WITH f.w AS w, f.a AS a, f.b AS b, f.p AS p DELETE w WITH a, b, p"
             + " CREATE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
             + " SET \(waitingEndNames.map { "o.\($0) = null" }.joined(separator: ", "))"
+            + (sweeps ? " RETURN count(*) AS deleted" : "")
     }
 
-    /// Lets the relationships of nodes that go wait. Row: key…, of the node at that side.
-    ///
-    /// - Parameter onlyGone: Those that bear the mark of ``NodeMapping/markGoneStatement()``.
-    public func dismissStatement(_ side: Side, onlyGone: Bool) -> String {
-        let here = side == .from ? "a" : "b"
-        let mark = onlyGone ? " WHERE \(here).\(NodeMapping.goneMark) = true" : ""
+    /// The rows that wait for a node at that side. Row: key….
+    func awaiting(_ side: Side, _ variable: String) -> String {
+        let names = (side == .from ? from : to).key.enumerated().map { "\(waitingName($1, side)): r[\($0)]" }
+        return "(\(variable):\(waiting) {\(names.joined(separator: ", "))})"
+    }
+
+    /// The relationships `o` of a node at that side. Row: key….
+    func linked(_ side: Side, onlyGone: Bool = false) -> String {
+        let (variable, end) = side == .from ? ("a", from) : ("b", to)
         let relationship = "[o:\(Cypher.quoted(type))]"
-        return "UNWIND $rows AS r \(node(here, side == .from ? from : to, at: 0))\(mark) OPTIONAL MATCH "
+        return Cypher.node(variable, end.label, end.key, at: 0)
+            + (onlyGone ? " WHERE \(variable).\(NodeMapping.goneMark) = true" : "") + " OPTIONAL MATCH "
             + (side == .from
                 ? "(a)-\(relationship)->(b:\(Cypher.quoted(to.label)))"
                 : "(b)<-\(relationship)-(a:\(Cypher.quoted(from.label)))")
-            + " WITH a, o, b WHERE o IS NOT NULL\(waitInPlace)"
+            + " WITH a, o, b WHERE o IS NOT NULL"
+    }
+
+    /// Lets the relationships of nodes that go wait. Row: key…, of the node at that side.
+    public func dismissStatement(_ side: Side) -> String { "UNWIND $rows AS r MATCH \(linked(side))\(waitInPlace)" }
+
+    /// Lets some relationships of nodes wait that bear the mark of ``NodeMapping/markGoneStatement()``, and returns how many.
+    /// Row: key…, of the node at that side.
+    public func dismissGoneStatement(_ side: Side) -> String {
+        "UNWIND $rows AS r MATCH \(linked(side, onlyGone: true))"
+            + " WITH a, o, b LIMIT $limit\(waitInPlace) RETURN count(*) AS deleted"
     }
 
     /// Lets every relationship wait: for an end whose table is truncated. Takes no rows.
     public func dismissAllStatement() -> String { every + waitInPlace }
 
-    /// Lets some relationships wait and returns how many. Takes no rows.
+    /// Lets some relationships wait and returns how many.
     public func dismissSweepStatement() -> String {
-        "\(every) WITH a, o, b LIMIT 1000\(waitInPlace) RETURN count(*) AS deleted"
+        "\(every) WITH a, o, b LIMIT $limit\(waitInPlace) RETURN count(*) AS deleted"
     }
 
     /// Deletes every row that waits. Takes no rows.
     public func truncateWaitingStatement() -> String { "MATCH (w:\(waiting)) DELETE w" }
 
-    /// Deletes some of the rows that wait and returns how many. Takes no rows.
+    /// Deletes some of the rows that wait and returns how many.
     public func waitingSweepStatement() -> String { Cypher.nodeSweep(waitingLabel) }
 
     /// How many rows wait. Answered from the server's counts.

@@ -14,15 +14,40 @@ extension NodeMapping {
             + " WITH a, b WHERE a IS NOT NULL MERGE (a)\(reference.pattern("", to: "(b)"))"
     }
 
+    /// The holders that mean these nodes, as rows for ``referenceStatement(reference:)``. Row: key…, of this table's node.
+    func adoptedQuery(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
+        let names = (holder.key.map(\.property) + reference.kept).map { "a.\(Cypher.quoted($0))" }
+        return "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0)) WHERE b.\(Self.goneMark) IS NULL"
+            + " OPTIONAL MATCH (a:\(Cypher.quoted(holder.label)) {\(pairs(reference).joined(separator: ", "))})"
+            + " WITH a WHERE a IS NOT NULL RETURN \(names.joined(separator: ", "))"
+    }
+
     /// Unlinks the holders that mean other nodes than these. Row: key…, of this table's node.
-    public func disownStatement(_ reference: ReferenceMapping, of holder: NodeMapping) -> String {
+    ///
+    /// - Parameter sweeps: Some of them, and returns how many.
+    public func disownStatement(_ reference: ReferenceMapping, of holder: NodeMapping, sweeps: Bool = false) -> String {
         let differs = zip(reference.kept, reference.target.key).flatMap { own, there in
             let (here, value) = ("a.\(Cypher.quoted(own))", "b.\(Cypher.quoted(there.property))")
             return ["\(here) IS NULL", "\(value) IS NULL", "\(here) <> \(value)"]
         }
-        return "UNWIND $rows AS r MATCH \(Cypher.node("b", label, key, at: 0))"
+        return "UNWIND $rows AS r MATCH \(linked(reference, to: holder)) WHERE \(differs.joined(separator: " OR "))"
+            + (sweeps
+                ? " WITH o WHERE o IS NOT NULL WITH o LIMIT $limit DELETE o RETURN count(*) AS deleted" : " DELETE o")
+    }
+
+    /// This table's node and the holders that have the relationship to it, or null.
+    func linked(_ reference: ReferenceMapping, to holder: NodeMapping) -> String {
+        "\(Cypher.node("b", label, key, at: 0))"
             + " OPTIONAL MATCH (a:\(Cypher.quoted(holder.label)))\(reference.pattern("o", to: "(b)"))"
-            + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
+    }
+
+    /// The holders that name a node by its key and what stands behind that in the row.
+    func naming(_ reference: ReferenceMapping, of holder: NodeMapping, behindKey others: [PropertyMapping]) -> String {
+        let row = (key + others).map(\.property)
+        let pairs = zip(reference.kept, reference.target.key).compactMap { own, there in
+            row.firstIndex(of: there.property).map { "\(Cypher.quoted(own)): r[\($0)]" }
+        }
+        return "(a:\(Cypher.quoted(holder.label)) {\(pairs.joined(separator: ", "))})"
     }
 
     /// How many of this table's nodes name one that is not there. No parameters.
@@ -32,6 +57,9 @@ extension NodeMapping {
         return "MATCH (a:\(Cypher.quoted(label))) WHERE \(named.joined(separator: " AND "))"
             + " AND NOT (a)\(reference.pattern("", to: target)) RETURN count(a)"
     }
+
+    /// How many relationships of the reference's type there are; answered from the server's counts.
+    public func countStatement(_ reference: ReferenceMapping) -> String { Cypher.relationshipCount(reference.type) }
 
     private func pairs(_ reference: ReferenceMapping) -> [String] {
         zip(reference.kept, reference.target.key).map { own, there in

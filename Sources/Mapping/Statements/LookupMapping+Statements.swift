@@ -10,18 +10,13 @@ extension NodeMapping {
 
     /// Gives the nodes that name these rows their values. Row: the other table's key….
     public func refreshStatement(_ lookup: LookupMapping) -> String {
-        "UNWIND $rows AS r \(lookup.row(at: 0)) WITH r, b MATCH \(holders(lookup)) \(lookup.values)"
-    }
-
-    /// How many nodes name these rows, at most `limit`. Row: the other table's key….
-    public func holderCountQuery(_ lookup: LookupMapping, limit: Int) -> String {
-        "UNWIND $rows AS r MATCH \(holders(lookup)) WITH a LIMIT \(limit) RETURN count(a)"
+        "UNWIND $rows AS r \(lookup.row(at: 0)) WITH r, b MATCH \(naming(lookup)) \(lookup.values)"
     }
 
     /// The nodes that name these rows, as rows for ``lookUpStatement(_:)``. Row: the other table's key….
     public func holdersQuery(_ lookup: LookupMapping) -> String {
         let names = (key.map(\.property) + lookup.kept).map { "a.\(Cypher.quoted($0))" }
-        return "UNWIND $rows AS r MATCH \(holders(lookup)) RETURN \(names.joined(separator: ", "))"
+        return "UNWIND $rows AS r MATCH \(naming(lookup)) RETURN \(names.joined(separator: ", "))"
     }
 
     /// Takes the values from all nodes: the other table was truncated. Takes no rows.
@@ -29,13 +24,14 @@ extension NodeMapping {
         "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) \(lookup.nothing)"
     }
 
-    /// Takes the values from some nodes and returns from how many. Takes no rows.
+    /// Takes the values from some nodes and returns from how many.
     public func forgetSweepStatement(_ lookup: LookupMapping) -> String {
-        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) WITH a LIMIT 5000"
+        "MATCH (a:\(Cypher.quoted(label))) WHERE \(lookup.isThere) WITH a LIMIT $limit"
             + " \(lookup.nothing) RETURN count(*) AS deleted"
     }
 
-    private func holders(_ lookup: LookupMapping) -> String {
+    /// The nodes that name a row.
+    func naming(_ lookup: LookupMapping) -> String {
         let pairs = lookup.kept.enumerated().map { "\(Cypher.quoted($1)): r[\($0)]" }
         return "(a:\(Cypher.quoted(label)) {\(pairs.joined(separator: ", "))})"
     }

@@ -13,7 +13,8 @@ extension NodeMapping {
     /// - Parameters:
     ///   - properties: Indices into ``written``: those whose values the stream carried.
     ///   - holding: Bit i: the node has ``conditionalLabels`` i; it has no other of them.
-    ///   - returns: Whether the node may bear the mark of ``markGoneStatement()``, which is then taken away.
+    ///   - returns: Whether the node may bear the mark of ``markGoneStatement()``, which is then taken away. One with Cypher of
+    ///     its own may always: of a sweep that was given up (``customSweepStatement``).
     public func upsertStatement(properties present: [Int], holding: UInt64 = 0, returns: Bool = false) -> String {
         // In front: behind a SET, ArcadeDB does not keep a REMOVE. For the same reason the mark is set to null.
         var text = "UNWIND $rows AS r MERGE \(Cypher.node("n", label, key, at: 0))"
@@ -25,7 +26,7 @@ extension NodeMapping {
         let extra = labels.dropFirst() + having.map(\.element.label)
         if !extra.isEmpty { text += " SET n" + Cypher.labels(extra) }
         let values = Cypher.set("n", present.map { written[$0] }, self.extra.constants, at: key.count)
-        let mark = returns ? (values.isEmpty ? " SET " : ", ") + "n.\(Self.goneMark) = null" : ""
+        let mark = returns || custom != nil ? (values.isEmpty ? " SET " : ", ") + "n.\(Self.goneMark) = null" : ""
         return text + values + mark
     }
 
@@ -100,16 +101,20 @@ extension NodeMapping {
         "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) SET n.\(Self.goneMark) = true"
     }
 
+    /// Deletes some relationships of nodes that are marked as gone, and returns how many. Row: key….
+    public func cutGoneStatement() -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) WHERE n.\(Self.goneMark) = true"
+            + " OPTIONAL MATCH (n)-[o]-() WITH o WHERE o IS NOT NULL WITH o LIMIT $limit DELETE o RETURN count(*) AS deleted"
+    }
+
     /// Deletes nodes that are marked as gone, with their relationships. Row: key….
     public func deleteGoneStatement() -> String {
         "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
             + " WHERE n.\(Self.goneMark) = true DETACH DELETE n"
     }
 
-    /// Deletes some nodes of the label and returns how many. Takes no rows.
-    public func sweepStatement() -> String {
-        "MATCH (n:\(Cypher.quoted(label))) WITH n LIMIT 1000 DETACH DELETE n RETURN count(*) AS deleted"
-    }
+    /// Deletes some nodes of the label, and relationships of theirs, and returns how many.
+    public func sweepStatement() -> String { Cypher.nodeSweep(label) }
 }
 
 extension ReferenceMapping {

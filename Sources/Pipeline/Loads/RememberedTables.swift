@@ -110,8 +110,8 @@ struct RememberedTables: Sendable {
 extension RememberedTables.Entry {
     /// Sweeps of all that the table has made.
     var sweeps: [Sweep] {
-        if let customSweep { return [Sweep(text: customSweep, table: table, custom: .delete)] }
-        return content.sweeps.map { Sweep(text: $0, table: table) }
+        (customSweep.map { [Sweep(text: $0, table: table, custom: .delete)] } ?? [])
+            + content.sweeps.map { Sweep(text: $0, table: table) }
     }
 
     /// Sweeps of parts of it.

@@ -110,7 +110,7 @@ struct GraphSetup {
         let custom = mapping.nodes.filter { $0.custom != nil }
         let others = mapping.nodes.filter { $0.custom == nil }
         let sweeps =
-            (custom + others).map { Sweep($0, Cypher.nodeSweep($0.label)) }
+            (custom + others).flatMap(Sweep.all)
             + mapping.allJoins.filter(\.waits).map { Sweep(text: Cypher.nodeSweep($0.waitingLabel), table: $0.table) }
         for sweep in sweeps {
             try apply { () throws(ApplyError) in try writer.sweep(sweep, expecting: checkpoint) }

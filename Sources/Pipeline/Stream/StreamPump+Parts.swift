@@ -70,7 +70,7 @@ extension StreamPump {
             buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
         var size = changes.count
         for relation in truncated { size += try self.size(of: mapping.table(of: buffer.relations[relation])) }
-        size += try holdersOfChangedRows(changes)
+        size += try reachOfChangedRows(changes)
         guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
         return !survey(changes).isIndivisible
     }
@@ -158,7 +158,7 @@ extension StreamPump {
             let skipped = max(0, done - position)
             if pass == .relationships {
                 let here = PartialTransaction(commitLSN: end.commitLSN, pass: pass, changes: position + skipped)
-                try pump.refreshHolders(ofRowsIn: range.dropFirst(skipped)) { pump, statements throws(PipelineError) in
+                try pump.writeReach(ofRowsIn: range.dropFirst(skipped), end) { pump, statements throws(PipelineError) in
                     try pump.put(pump.part(statements, end, here))
                 }
             }
@@ -227,7 +227,7 @@ extension GraphMapping {
     /// then, little by little.
     fileprivate func sweeps(of tables: Set<QualifiedName>) -> [Sweep] {
         // What is made for their rows may lead to anything: it goes first.
-        let own = nodes.filter { $0.isOwn && tables.contains($0.table) }.map(\.sweep)
+        let own = nodes.filter { $0.isOwn && tables.contains($0.table) }.flatMap(Sweep.all)
         var sweeps =
             own
             + joins.filter { tables.contains($0.table) }.flatMap { join in
@@ -246,13 +246,8 @@ extension GraphMapping {
                 Sweep(text: holder.forgetSweepStatement(lookup), table: holder.table)
             }
             sweeps += awaitedEnds(of: node).map { Sweep(text: $0.join.dismissSweepStatement(), table: node.table) }
-            sweeps.append(node.sweep)
+            sweeps += Sweep.all(of: node)
         }
         return sweeps
     }
-}
-
-extension NodeMapping {
-    /// What empties its table.
-    fileprivate var sweep: Sweep { Sweep(self, sweepStatement()) }
 }

@@ -59,7 +59,7 @@ struct StreamPump {
     /// Where the batches that were handed over end.
     var position: LSN { put }
     let buffer = ChangeBuffer()
-    var lookups: LookupChanges
+    var reached: ReachedRows
     /// The transaction that the stream has to bring first: the graph holds a part of it.
     var unfinished: PartialTransaction?
     private let waker = Wakeup()
@@ -85,7 +85,7 @@ struct StreamPump {
         self.mapping = mapping
         self.graph = graph
         questions = GraphQuestions(graph, abandon: abandon)
-        lookups = LookupChanges(mapping)
+        reached = ReachedRows(mapping)
         self.report = report
         self.settling = settling
         self.beside = beside
@@ -158,12 +158,12 @@ struct StreamPump {
         }
         if let end = buffer.transactions.last { settling?.received.append(end.xid) }
         if try goesInParts() { return try applyBufferedInParts() }
-        lookups.keep()
+        reached.keep()
         transactionStart = buffer.bytes.count
         let since = bufferedSince ?? .now
         bufferedSince = since
         if limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
-            || buffer.bytes.count >= limits.bytes || lookups.holders >= limits.wholeRows
+            || buffer.bytes.count >= limits.bytes || reached.size >= limits.wholeRows
         {
             limits.isolatedTransactions = max(0, limits.isolatedTransactions - 1)
             try seal()
@@ -194,7 +194,7 @@ struct StreamPump {
         let lookedUp = try lookUpUnchanged(0..<end.changeCount)
         let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
         return EncodedBatch(
-            statements: lookedUp + statements + lookups.take() + noteViews(0..<end.changeCount),
+            statements: lookedUp + statements + reached.take() + noteViews(0..<end.changeCount),
             changeCount: end.changeCount, transactionCount: count,
             firstLSN: buffer.transactions.first?.commitLSN, end: end)
     }

@@ -85,8 +85,7 @@ final class PipelineAttempt: Sendable {
     private func followViews(_ start: Start, expecting checkpoint: Checkpoint) throws(PipelineError) -> [ViewState] {
         try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
             try ViewFollowing(settings: settings, plan: start.plan, unfit: start.unfit).carryOut(
-                GraphWriter(channel: graph, pipeline: settings.name, owner: owner), graph, expecting: checkpoint, report
-            )
+                writer(graph), graph, expecting: checkpoint, report)
         }
     }
 
@@ -118,7 +117,7 @@ final class PipelineAttempt: Sendable {
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping)
             .createConstraints(graph, except: formerConstraints(plan, evolution, remembered))
-        let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
+        let writer = self.writer(graph)
         let checkpoint = try apply { () throws(ApplyError) in try writer.takeOver() }
 
         let identifier = try postgres { () throws(PostgresError) in
@@ -207,12 +206,14 @@ final class PipelineAttempt: Sendable {
         }
     }
 
+    private func writer(_ graph: BoltChannel) -> GraphWriter {
+        GraphWriter(channel: graph, pipeline: settings.name, owner: owner, sweepSize: limits.rows)
+    }
+
     /// A writer of this attempt over a connection of its own, for the length of a call.
     private func withWriter(_ body: (GraphWriter) throws(ApplyError) -> Void) throws(PipelineError) {
         try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
-            try apply { () throws(ApplyError) in
-                try body(GraphWriter(channel: graph, pipeline: settings.name, owner: owner))
-            }
+            try apply { () throws(ApplyError) in try body(writer(graph)) }
         }
     }
 
@@ -327,7 +328,7 @@ final class PipelineAttempt: Sendable {
         _ start: Start, _ source: PostgresConnection, _ graph: BoltChannel
     ) throws(PipelineError) -> (HeldSnapshot?, Checkpoint, [TableLoad]) {
         let mapping = start.plan.mapping
-        let writer = GraphWriter(channel: graph, pipeline: settings.name, owner: owner)
+        let writer = self.writer(graph)
         // From here on the graph counts as unfinished, whatever happens to slot and data.
         var checkpoint = Checkpoint(phase: .snapshot, lsn: start.checkpoint?.lsn ?? .zero)
         checkpoint.systemIdentifier = start.systemIdentifier
