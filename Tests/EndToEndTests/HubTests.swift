@@ -80,6 +80,18 @@ struct `A row that many name` {
             try await project.settle()
             #expect(!running.log.contains("the graph cannot hold the transaction"), "\(running.log.suffix(3000))")
         }
+        // Small ones before, between and behind, all of which wait when the run begins.
+        func many(_ change: (Int) -> String) -> String { (10..<20).map { "BEGIN; \(change($0)); COMMIT; " }.joined() }
+        try await project.sql(many { "INSERT INTO topic VALUES (\($0), 'c\($0)')" })
+        try await project.sql("UPDATE topic SET id = 40 WHERE id = 1")
+        try await project.sql(many { "UPDATE topic SET id = id + 100 WHERE id = \($0)" })
+        try await project.sql("UPDATE topic SET id = 1 WHERE id = 40")
+        try await project.sql(many { "DELETE FROM topic WHERE id = \($0 + 100)" })
+        try await project.whileRunning { running in
+            try await project.settle()
+            #expect(running.log.ranges(of: "applied in parts").count == 2, "\(running.log)")
+            try await project.expectEqual("small ones beside it")
+        }
         try await Self.kill(project, in: "DELETE FROM topic", with: "UPDATE note SET topic = 5 WHERE id = 7")
         try await Self.kill(
             project, in: "INSERT INTO topic VALUES (1, 'one', 'back')", with: "DELETE FROM note WHERE id = 8")

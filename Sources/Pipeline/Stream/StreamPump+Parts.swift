@@ -9,7 +9,7 @@ internal import Threading
 /// A committed transaction whose changes can be read piece by piece, as often as wanted.
 enum LargeTransaction {
     case spooled(SpooledTransaction)
-    /// Whole in the buffer, at the end.
+    /// Whole in the buffer.
     case buffered(Range<Int>)
 
     /// False where no row is deleted and no key changed.
@@ -54,14 +54,20 @@ extension StreamPump {
         try transactionEnded()
     }
 
-    private var lastTransaction: Range<Int> {
-        (buffer.transactions.dropLast().last?.changeCount ?? 0)..<buffer.changes.count
+    /// The changes of one of the buffer's transactions.
+    func changes(of transaction: Int) -> Range<Int> {
+        let begin = transaction > 0 ? buffer.transactions[transaction - 1].changeCount : 0
+        return begin..<buffer.transactions[transaction].changeCount
     }
+
+    /// Whether a transaction in the buffer may go in parts.
+    func mayBeCut(_ changes: Range<Int>) -> Bool { !survey(changes).isIndivisible }
 
     /// The buffer's last transaction is too large for one graph transaction, or a part of it is in the graph already.
     mutating func goesInParts() throws(PipelineError) -> Bool {
         guard let end = buffer.transactions.last else { return false }
-        let changes = lastTransaction
+        let changes = changes(of: buffer.transactions.count - 1)
+        try noteReach(of: changes)
         if let unfinished, !changes.isEmpty {
             guard unfinished.commitLSN == end.commitLSN else { throw outOfOrder(unfinished, end) }
             return true
@@ -70,18 +76,22 @@ extension StreamPump {
             buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
         var size = changes.count
         for relation in truncated { size += try self.size(of: mapping.table(of: buffer.relations[relation])) }
-        size += try reachOfChangedRows(changes)
         guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
-        return !survey(changes).isIndivisible
+        return mayBeCut(changes)
     }
 
-    mutating func applyBufferedInParts() throws(PipelineError) {
-        guard let end = buffer.transactions.last else { return }
-        let changes = lastTransaction
-        if let before = try encodeBuffer(transactions: buffer.transactions.count - 1) { try put(before) }
-        guard !stop.isStopped else { return }
-        try applyInParts(.buffered(changes), end: end, survey(changes))
+    mutating func applyLastInParts() throws(PipelineError) {
+        let last = buffer.transactions.count - 1
+        try seal(transactions: last)
+        try applyInParts(transaction: last)
         clearBuffer()
+    }
+
+    /// One that is in the buffer.
+    mutating func applyInParts(transaction index: Int) throws(PipelineError) {
+        guard !stop.isStopped else { return }
+        let changes = changes(of: index)
+        try applyInParts(.buffered(changes), end: buffer.transactions[index], survey(changes))
     }
 
     private func survey(_ changes: Range<Int>) -> TransactionSurvey {

@@ -9,37 +9,23 @@ internal import Threading
 /// Rows that concern others: one that changes may touch millions of nodes. "What a row reaches" in docs/ARCHITECTURE.md says
 /// how that goes.
 ///
-/// Rows of whole transactions wait here for the batch that carries these.
+/// Those of the transactions in the buffer wait here for the batch that carries these.
 struct ReachedRows {
     let reach: RowReach
-    fileprivate var rows: ChangedRows
-    /// Of the last transaction, without those that wait already.
-    fileprivate var last: ChangedRows
-    /// About how many nodes and relationships they touch.
-    var size = 0
-    fileprivate var lastSize = 0
+    /// Of each transaction in the buffer.
+    fileprivate var rows: [ChangedRows] = []
 
-    init(_ mapping: GraphMapping) {
-        reach = RowReach(mapping: mapping)
-        (rows, last) = (reach.nothing, reach.nothing)
+    init(_ mapping: GraphMapping) { reach = RowReach(mapping: mapping) }
+
+    mutating func removeAll() { rows.removeAll(keepingCapacity: true) }
+
+    fileprivate func union(_ transactions: Range<Int>) -> ChangedRows {
+        rows[transactions].reduce(into: reach.nothing) { $0.formUnion($1) }
     }
 
-    /// The last transaction goes with the others.
-    mutating func keep() {
-        guard !last.isEmpty else { return }
-        rows.formUnion(last)
-        size += lastSize
-        last.removeAll()
-    }
-
-    /// What a batch has to do for the rows, behind everything else.
-    mutating func take() -> [EncodedStatement] {
-        guard !rows.isEmpty else { return [] }
-        defer {
-            rows.removeAll()
-            size = 0
-        }
-        return rows.statements(of: reach) { use in
+    /// What a batch of some transactions has to do for their rows, behind everything else.
+    func statements(_ transactions: Range<Int>) -> [EncodedStatement] {
+        union(transactions).statements(of: reach) { use in
             guard case .lookup(let holder, let lookup) = use else { return nil }
             return holder.refreshStatement(lookup)
         }.map(\.statement)
@@ -47,17 +33,41 @@ struct ReachedRows {
 }
 
 extension StreamPump {
-    /// How much the buffer's last transaction touches beyond its own rows, as far as that matters.
-    mutating func reachOfChangedRows(_ changes: Range<Int>) throws(PipelineError) -> Int {
-        guard let end = buffer.transactions.last else { return 0 }
-        var rows = try look(at: changes, end, believes: true)
-        rows.subtract(reached.rows)
-        reached.last = rows
-        reached.lastSize = 0
+    /// Sees whom the buffer's last transaction concerns.
+    mutating func noteReach(of changes: Range<Int>) throws(PipelineError) {
+        guard let end = buffer.transactions.last else { return }
+        reached.rows.append(try look(at: changes, end, believes: true))
+    }
+
+    /// The first transactions of the buffer, cut where a batch would reach too much: each range goes as a batch, or is one
+    /// transaction that goes in parts.
+    func portions(of count: Int) throws(PipelineError) -> [(transactions: Range<Int>, isInParts: Bool)] {
+        guard count > 0 else { return [] }
+        if try size(of: reached.union(0..<count)) <= limits.wholeRows { return [(0..<count, false)] }
+        var portions: [(transactions: Range<Int>, isInParts: Bool)] = []
+        var first = 0
+        var sum = 0
+        for index in 0..<count {
+            let reach = try size(of: reached.union(index..<index + 1))
+            let isInParts = reach + changes(of: index).count > limits.wholeRows && mayBeCut(changes(of: index))
+            if isInParts || sum + reach > limits.wholeRows {
+                if first < index { portions.append((first..<index, false)) }
+                (first, sum) = (index, 0)
+            }
+            sum += reach
+            guard isInParts else { continue }
+            portions.append((index..<index + 1, true))
+            (first, sum) = (index + 1, 0)
+        }
+        return first < count ? portions + [(first..<count, false)] : portions
+    }
+
+    /// How much rows touch beyond themselves, as far as that matters.
+    private func size(of rows: ChangedRows) throws(PipelineError) -> Int {
         guard !rows.isEmpty else { return 0 }
         let limit = limits.wholeRows + 1
         let queries = rows.statements(of: reached.reach) { $0.countQuery(limit: limit) }
-        reached.lastSize = try questions.ask { channel throws(BoltError) in
+        return try questions.ask { channel throws(BoltError) in
             var count = 0
             for (_, query) in queries where count < limit {
                 let counted = try channel.query(query.text, rows: query.rows, count: query.rowCount)
@@ -65,7 +75,6 @@ extension StreamPump {
             }
             return count
         }
-        return reached.lastSize
     }
 
     private func look(

@@ -153,17 +153,16 @@ struct StreamPump {
         if buffer.changes.isEmpty {
             // It touched nothing that is mapped.
             if let end = buffer.transactions.last { idlePosition = max(idlePosition, end.endLSN) }
-            buffer.removeAll()
+            clearBuffer()
             return
         }
         if let end = buffer.transactions.last { settling?.received.append(end.xid) }
-        if try goesInParts() { return try applyBufferedInParts() }
-        reached.keep()
+        if try goesInParts() { return try applyLastInParts() }
         transactionStart = buffer.bytes.count
         let since = bufferedSince ?? .now
         bufferedSince = since
         if limits.isolatedTransactions > 0 || buffer.changes.count >= limits.rows
-            || buffer.bytes.count >= limits.bytes || reached.size >= limits.wholeRows
+            || buffer.bytes.count >= limits.bytes
         {
             limits.isolatedTransactions = max(0, limits.isolatedTransactions - 1)
             try seal()
@@ -181,26 +180,39 @@ struct StreamPump {
 
     /// Folds, encodes and hands over what is in the buffer, which ends with a transaction.
     mutating func seal() throws(PipelineError) {
-        let batch = try encodeBuffer(transactions: buffer.transactions.count)
+        try seal(transactions: buffer.transactions.count)
         clearBuffer()
-        if let batch { try put(batch) }
     }
 
-    /// A batch of the first transactions in the buffer; nil where they hold nothing.
-    mutating func encodeBuffer(transactions count: Int) throws(PipelineError) -> EncodedBatch? {
-        guard count > 0, buffer.transactions[count - 1].changeCount > 0 else { return nil }
-        let end = buffer.transactions[count - 1]
+    /// The same for the buffer's first transactions, which stay there.
+    mutating func seal(transactions count: Int) throws(PipelineError) {
+        for (transactions, isInParts) in try portions(of: count) where !stop.isStopped {
+            if isInParts {
+                try applyInParts(transaction: transactions.lowerBound)
+            } else if let batch = try encodeBuffer(transactions) {
+                try put(batch)
+            }
+        }
+    }
+
+    /// A batch of transactions in the buffer; nil where they hold nothing.
+    private mutating func encodeBuffer(_ transactions: Range<Int>) throws(PipelineError) -> EncodedBatch? {
+        let changes =
+            changes(of: transactions.lowerBound).lowerBound..<changes(of: transactions.upperBound - 1).upperBound
+        guard !changes.isEmpty else { return nil }
         try awaitVisibility()
-        let lookedUp = try lookUpUnchanged(0..<end.changeCount)
-        let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, 0..<end.changeCount) }
+        let lookedUp = try lookUpUnchanged(changes)
+        let statements = try apply { () throws(ApplyError) in try encoder.encode(buffer, changes) }
         return EncodedBatch(
-            statements: lookedUp + statements + reached.take() + noteViews(0..<end.changeCount),
-            changeCount: end.changeCount, transactionCount: count,
-            firstLSN: buffer.transactions.first?.commitLSN, end: end)
+            statements: lookedUp + statements + reached.statements(transactions) + noteViews(changes),
+            changeCount: changes.count, transactionCount: transactions.count,
+            firstLSN: buffer.transactions[transactions.lowerBound].commitLSN,
+            end: buffer.transactions[transactions.upperBound - 1])
     }
 
     mutating func clearBuffer() {
         buffer.removeAll()
+        reached.removeAll()
         bufferedSince = nil
         transactionStart = 0
     }
