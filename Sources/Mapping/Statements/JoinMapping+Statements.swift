@@ -1,7 +1,8 @@
 // Part of Lockstep. See LICENSE.
 
 // The fixed set of statements for a table of relationships. Both ends are bound before the relationship is looked for:
-// the plain pattern `(a)-[o]->(b)` expands every relationship of a hub.
+// the plain pattern `(a)-[o]->(b)` expands every relationship of a hub. By OPTIONAL MATCH, for the reason given at
+// ``NodeMapping/staleStatement(reference:)``.
 extension JoinMapping {
     /// The row's columns that name the nodes: those of `from`, then those of `to`.
     public var ends: [PropertyMapping] { from.key + to.key }
@@ -30,8 +31,9 @@ extension JoinMapping {
     /// All are taken away before any is put anywhere. One that is not found went along with the node at its end.
     public func moveStatement() -> String {
         guard !isKeyed else { return rehangStatement() }
-        return "UNWIND $rows AS r " + ends("a", "b", at: 0) + " MATCH (a)-[o:\(Cypher.quoted(type))]->(b)"
-            + " WITH r, o, properties(o) AS p DELETE o WITH collect({r: r, p: p}) AS moves UNWIND moves AS m"
+        return "UNWIND $rows AS r " + ends("a", "b", at: 0) + " OPTIONAL MATCH (a)-[o:\(Cypher.quoted(type))]->(b)"
+            + " WITH r, o WHERE o IS NOT NULL WITH r, o, properties(o) AS p DELETE o"
+            + " WITH collect({r: r, p: p}) AS moves UNWIND moves AS m"
             + " WITH m.r AS r, m.p AS p " + ends("a", "b", at: key.count)
             + " MERGE (a)-[o:\(Cypher.quoted(type))]->(b) SET o = p"
     }
