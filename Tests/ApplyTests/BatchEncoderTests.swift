@@ -71,6 +71,13 @@ struct Scene {
             columns: columns.map { Relation.Column(name: $0, type: 25) })
     }
 
+    /// Another version of a table, with its key as replica identity, and one with whole rows.
+    func addTable(_ name: String, _ columns: [String]) -> (keyed: UInt32, full: UInt32) {
+        let first = UInt32(buffer.relations.count)
+        buffer.relations += [Self.relation(name, columns), Self.relation(name, columns, .full)]
+        return (first, first + 1)
+    }
+
     private func tuple(_ values: [Value]) -> UInt32 {
         let start = UInt32(buffer.fields.count)
         for value in values {

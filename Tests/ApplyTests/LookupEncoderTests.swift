@@ -30,10 +30,7 @@ import Testing
     private let full: UInt32
 
     init() {
-        customers = UInt32(scene.buffer.relations.count)
-        full = customers + 1
-        scene.buffer.relations.append(Scene.relation("customers", ["id", "name", "age"]))
-        scene.buffer.relations.append(Scene.relation("customers", ["id", "name", "age"], .full))
+        (customers, full) = scene.addTable("customers", ["id", "name", "age"])
     }
 
     private func encoded(_ encoder: BatchEncoder, _ mapping: GraphMapping) throws -> [String] {

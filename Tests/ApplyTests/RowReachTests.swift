@@ -30,10 +30,7 @@ import Testing
     private let full: UInt32
 
     init() {
-        customers = UInt32(scene.buffer.relations.count)
-        full = customers + 1
-        scene.buffer.relations.append(Scene.relation("customers", ["id", "code", "age"]))
-        scene.buffer.relations.append(Scene.relation("customers", ["id", "code", "age"], .full))
+        (customers, full) = scene.addTable("customers", ["id", "code", "age"])
     }
 
     private func reached(

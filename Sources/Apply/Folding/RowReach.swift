@@ -19,12 +19,6 @@ public struct ChangedRows: Sendable {
         for index in rows.indices { rows[index].formUnion(other.rows[index]) }
     }
 
-    public mutating func subtract(_ other: ChangedRows) {
-        for index in rows.indices { rows[index].subtract(other.rows[index]) }
-    }
-
-    public mutating func removeAll() { for index in rows.indices { rows[index].removeAll() } }
-
     /// A statement for each use that has some, which takes them.
     ///
     /// - Parameter text: Nil where there is nothing to be done.

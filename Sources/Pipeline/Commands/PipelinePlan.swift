@@ -105,7 +105,9 @@ public enum PipelinePlan {
         func evolve(_ obstacles: [OID: String] = [:]) -> SchemaEvolution {
             SchemaEvolution(file, memory: memory, catalog: catalog, besides: known, without: obstacles)
         }
-        let refused = try AdoptionObstacles.find(evolve().adopting, publication: file.source.publication, source)
+        let adopting = evolve().adopting
+        guard !adopting.isEmpty else { return [:] }
+        let refused = try AdoptionObstacles.find(adopting, publication: file.source.publication, source)
         let rest = evolve(refused)
         return refused.merging(rest.misfits(rest.file.examine(against: catalog).faults)) { first, _ in first }
     }

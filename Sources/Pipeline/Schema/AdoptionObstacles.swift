@@ -6,11 +6,11 @@ internal import PostgreSQL
 /// What keeps new tables from becoming a part of the mapping by policy: rights that the pipeline's role lacks. Whoever makes
 /// a table is not to stop a pipeline with it.
 enum AdoptionObstacles {
+    /// - Parameter tables: At least one.
     /// - Returns: Why, for those that cannot be read or published.
     static func find(
         _ tables: [Catalog.Table], publication: String, _ source: PostgresConnection
     ) throws(PipelineError) -> [OID: String] {
-        guard !tables.isEmpty else { return [:] }
         let rows = try postgres { () throws(PostgresError) in try source.query(sql(tables, publication)) }
         var found: [OID: String] = [:]
         for row in rows {
