@@ -126,7 +126,7 @@ import Testing
         let names = [
             target.adoptStatement(holder.references[0], of: holder): "adopt",
             target.disownStatement(holder.references[0], of: holder, sweeps: true): "disown some",
-            target.cutGoneStatement(): "cut some",
+            target.cutStatement(onlyGone: true): "cut some",
         ]
         let scene = Scene()
         scene.insert(1, 7)

@@ -54,7 +54,7 @@ import Testing
             (customer.upsertStatement(properties: []), "customer"), (customer.deleteStatement(), "no customer"),
             (customer.moveStatement(), "move customer"), (customer.deleteGoneStatement(), "gone customer"),
             (customer.truncateStatement(), "truncate customer"),
-            (customer.cutGoneStatement(), "cut some gone customer"),
+            (customer.cutStatement(onlyGone: true), "cut some gone customer"),
         ]
         return (known + nodes).first { $0.0 == text }?.1 ?? text
     }

@@ -91,6 +91,16 @@ struct `A row that many name` {
             try await project.settle()
             #expect(running.log.ranges(of: "applied in parts").count == 2, "\(running.log)")
             try await project.expectEqual("small ones beside it")
+            // What somebody else has put there, with as much at it, goes as well.
+            _ = try await project.cypher("CREATE (:Topic {id: 77})")
+            for first in stride(from: 0, to: count * 3, by: 500) {
+                let range = "n.id > \(first) AND n.id <= \(first + 500)"
+                _ = try await project.cypher(
+                    "MATCH (t:Topic {id: 77}) MATCH (n:Note) WHERE \(range) CREATE (n)-[:TOPIC]->(t)")
+            }
+            try await project.succeed("resync", "public.topic")
+            try await running.loads("public.topic")
+            try await project.expectEqual("a leftover")
         }
         try await Self.kill(project, in: "DELETE FROM topic", with: "UPDATE note SET topic = 5 WHERE id = 7")
         try await Self.kill(

@@ -70,6 +70,7 @@ struct `Migrations` {
         "ALTER TABLE order_tag ADD COLUMN by text",
         "ALTER TABLE orders RENAME COLUMN customer TO customer_id",
         "ALTER TABLE orders RENAME TO purchase",
+        "ALTER TABLE purchase DROP CONSTRAINT orders_customer_fkey",
         "ALTER TABLE customer RENAME COLUMN id TO customer_no",
         "ALTER TABLE purchase REPLICA IDENTITY FULL",
         "ALTER TABLE purchase DROP COLUMN placed",
@@ -83,6 +84,7 @@ struct `Migrations` {
         EXCEPTION WHEN raise_exception THEN NULL; END $$
         """,
         "CREATE SCHEMA words; ALTER TABLE keyword SET SCHEMA words",
+        "ALTER TABLE purchase ADD FOREIGN KEY (customer_id) REFERENCES customer",
         "ALTER TABLE order_tag DROP COLUMN by",
         "ALTER TABLE purchase RENAME COLUMN comment TO a; ALTER TABLE purchase RENAME COLUMN a TO final",
         "DROP TABLE audit",

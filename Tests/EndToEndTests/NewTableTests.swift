@@ -61,17 +61,22 @@ struct `A new table` {
                 #expect(try await project.sql("SELECT count(*) FROM visit") == counts)
                 #expect(try await project.cypher("MATCH (n:Aside) RETURN count(n)") == "0")
 
-                // Scratch tables are none, until they get a key; equal rows that are counted, relationships with a payload.
+                // The label of one is somebody else's. Scratch tables are none, until they get a key; equal rows that are counted, relationships with a payload.
+                _ = try await project.cypher("CREATE (:Taken {of: 'somebody'})")
                 try await project.sql("CREATE TABLE later AS SELECT id, name FROM person")
                 try await project.sql(
                     """
                     CREATE TABLE likes (person int REFERENCES person, visit int REFERENCES visit ON DELETE CASCADE, much int,
                         PRIMARY KEY (person, visit));
                     INSERT INTO likes SELECT i, i, i FROM generate_series(1, 50) i WHERE i IN (SELECT id FROM visit);
+                    CREATE TABLE taken (id int PRIMARY KEY); INSERT INTO taken VALUES (1);
                     CREATE TABLE log (what text); ALTER TABLE log REPLICA IDENTITY FULL;
                     INSERT INTO log SELECT 'l' || i % 3 FROM generate_series(1, 30) i
                     """)
                 try await running.says("public.likes: the table is new")
+                try await running.says("it stays out of the graph: the graph has nodes labelled \"Taken\" that")
+                _ = try await project.cypher("MATCH (n:Taken) DELETE n")
+                try await project.sql("DROP TABLE taken")
                 try await running.says("public.log: the table is new")
                 #expect(!running.log.contains("public.later"), "\(running.log)")
                 try await project.sql("ALTER TABLE later ADD PRIMARY KEY (id); ALTER TABLE visit ADD mood text")

@@ -34,9 +34,10 @@ public final class EncodedStatement {
 extension EncodedStatement {
     /// For few rows.
     public convenience init(
-        text: String, table: QualifiedName, rows values: [[BoltValue]], custom: CustomCypher.Statement? = nil
+        text: String, table: QualifiedName, rows values: [[BoltValue]], custom: CustomCypher.Statement? = nil,
+        isSweep: Bool = false
     ) {
-        self.init(text: text, table: table, custom: custom)
+        self.init(text: text, table: table, custom: custom, isSweep: isSweep)
         for row in values { rows.append(.list(row)) }
         rowCount = values.count
     }

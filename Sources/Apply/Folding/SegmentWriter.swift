@@ -193,7 +193,7 @@ struct SegmentWriter {
 
     /// Of nodes that go in parts: their relationships, little by little.
     mutating func cut(_ program: Int) -> EncodedStatement {
-        open(outputs[program].cut, .cut, program, isSweep: true) { $0.shape.node?.cutGoneStatement() ?? "" }
+        open(outputs[program].cut, .cut, program, isSweep: true) { $0.shape.node?.cutStatement(onlyGone: true) ?? "" }
     }
 
     mutating func delete(_ program: Int) -> EncodedStatement {

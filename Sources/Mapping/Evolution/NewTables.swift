@@ -35,6 +35,18 @@ extension SchemaEvolution {
         return catalog.tables.filter { names.contains($0.name) }
     }
 
+    /// The labels of those that become nodes.
+    public var adoptingLabels: [OID: String] {
+        var labels: [OID: String] = [:]
+        for table in adopting {
+            guard case .node(let node) = file.tables.first(where: { $0.table.value == table.name })?.role else {
+                continue
+            }
+            labels[table.oid] = node.labels[0].value
+        }
+        return labels
+    }
+
     /// Why tables that are to be adopted cannot be: faults that lie in what is proposed for them, in words.
     public func misfits(_ faults: [MappingFault]) -> [OID: String] {
         var found: [OID: String] = [:]
@@ -88,7 +100,7 @@ extension SchemaEvolution {
         var remembered = TableMemory(table)
         remembered.adopted = proposed.text
         memory.append(remembered)
-        file.tables.append(entry)
+        file.tables.append(followForeignKeys(entry))
         changes.append(
             SchemaChange(
                 kind: .tableAdded, policy: .apply, table: table.name, what: "the table is new",

@@ -56,6 +56,9 @@ public struct SchemaEvolution: Sendable {
         for (table, name) in goneColumns { entries = entries.map { $0.leavingOut(lookedUp: name, of: table) } }
         for name in goneTables { entries = entries.compactMap { $0.leavingOut(table: name) } }
         self.file.tables = entries.map { followReferences($0.renaming(tables: tableNames)) }
+        for index in self.file.tables.indices {
+            self.file.tables[index] = followForeignKeys(self.file.tables[index])
+        }
         if let known { followNewTables(besides: known, without: obstacles) }
     }
 

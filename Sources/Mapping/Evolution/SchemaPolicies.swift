@@ -8,8 +8,15 @@ public enum SchemaChangeKind: String, Sendable, CaseIterable {
     case tableAdded
     /// What tells its rows apart is no key any more, or the stream does not carry it.
     case keyChanged
+    /// A constraint that a reference goes by is gone, or holds for some rows only.
+    case foreignKeyDropped
     /// Not the table, but what the mapping file says of it.
     case mappingEdited
+
+    /// What can be done about it. A reference is one that is believed, or one that is not.
+    var policies: [SchemaChangePolicy] {
+        self == .foreignKeyDropped ? [.apply, .pause] : SchemaChangePolicy.allCases
+    }
 }
 
 /// What a pipeline does about it.
@@ -38,7 +45,8 @@ public struct SchemaPolicies: Sendable, Equatable {
     static func standard(_ kind: SchemaChangeKind) -> SchemaChangePolicy {
         switch kind {
         case .columnAdded, .tableAdded: .ignore
-        case .columnRenamed, .columnRetyped, .tableRenamed, .partitionsChanged, .mappingEdited: .apply
+        case .columnRenamed, .columnRetyped, .tableRenamed, .foreignKeyDropped, .partitionsChanged, .mappingEdited:
+            .apply
         case .columnDropped, .tableDropped, .keyChanged: .pause
         }
     }
@@ -50,12 +58,14 @@ extension MappingFileReader {
         guard var fields = mapping(node, "schemaChanges") else { return policies }
         for kind in SchemaChangeKind.allCases {
             guard let written = fields.take(kind.rawValue).flatMap({ text($0, kind.rawValue) }) else { continue }
-            if let policy = SchemaChangePolicy(rawValue: written.value) {
+            let names = kind.policies.map(\.rawValue)
+            if let policy = SchemaChangePolicy(rawValue: written.value), kind.policies.contains(policy) {
                 policies[kind] = policy
             } else {
+                let list = names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
                 fault(
-                    .value, written.position, "\(kind.rawValue) is apply, pause or ignore",
-                    Suggestion.remedy(for: written.value, among: SchemaChangePolicy.allCases.map(\.rawValue)))
+                    .value, written.position, "\(kind.rawValue) is \(list)",
+                    Suggestion.remedy(for: written.value, among: names))
             }
         }
         finish(fields)

@@ -42,6 +42,8 @@ public struct TableMemory: Sendable, Equatable {
     public var adopted: String?
     /// The numbers of the columns that its rows are known by, where policy has put them in the place of the file's key.
     public var key: [Int16] = []
+    /// What references go by that the file takes for guarded.
+    public var foreignKeys: [ForeignKey] = []
 
     public init(fileName: QualifiedName, oid: OID, name: QualifiedName, columns: [Column], isDropped: Bool = false) {
         self.fileName = fileName

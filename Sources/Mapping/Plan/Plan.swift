@@ -74,6 +74,7 @@ extension Plan {
             planned("change key", node.moveStatement()),
             planned("delete node", node.deleteStatement()),
             planned("truncate", node.truncateStatement()),
+            planned("load: delete relationships of a leftover", node.cutStatement(onlyGone: false)),
             planned(
                 "in parts: upsert node",
                 node.upsertStatement(properties: Array(node.written.indices), returns: true)),
@@ -114,7 +115,7 @@ extension Plan {
         }
         let cut =
             mapping.isNamedFreely(node)
-            ? [planned("in parts: delete relationships of a node", node.cutGoneStatement())] : []
+            ? [planned("in parts: delete relationships of a node", node.cutStatement(onlyGone: true))] : []
         let custom =
             node.custom.map { custom in
                 CustomCypher.Statement.allCases.map {

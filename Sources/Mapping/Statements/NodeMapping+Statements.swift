@@ -101,9 +101,12 @@ extension NodeMapping {
         "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) SET n.\(Self.goneMark) = true"
     }
 
-    /// Deletes some relationships of nodes that are marked as gone, and returns how many. Row: key….
-    public func cutGoneStatement() -> String {
-        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0)) WHERE n.\(Self.goneMark) = true"
+    /// Deletes some relationships of nodes, and returns how many. Row: key….
+    ///
+    /// - Parameter onlyGone: Of nodes that are marked as gone.
+    public func cutStatement(onlyGone: Bool) -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("n", label, key, at: 0))"
+            + (onlyGone ? " WHERE n.\(Self.goneMark) = true" : "")
             + " OPTIONAL MATCH (n)-[o]-() WITH o WHERE o IS NOT NULL WITH o LIMIT $limit DELETE o RETURN count(*) AS deleted"
     }
 

@@ -56,16 +56,17 @@ public enum PipelinePlan {
     /// - Parameters:
     ///   - views: Those that are left out where the mapping does not fit to them any more; `unfit` says why not.
     ///   - known: Tables beside the mapping that are not new; nil where nobody asks for new ones.
+    ///   - isTaken: Whether somebody else has nodes of a label.
     static func evolved(
         _ file: MappingFile, _ source: PostgresConnection, memory: [TableMemory], sparing views: Set<QualifiedName>,
-        besides known: Set<OID>? = nil
+        besides known: Set<OID>? = nil, isTaken: (String) throws(PipelineError) -> Bool = { _ in false }
     ) throws(PipelineError) -> (plan: Plan, evolution: SchemaEvolution, unfit: [QualifiedName: String]) {
         // What commits from here on may be missing in the catalog.
         let lsn = try postgres { () throws(PostgresError) in try source.currentLSN() }
         let catalog = try postgres { () throws(PostgresError) in
             try CatalogReader.read(source, queries: file.queries)
         }
-        let obstacles = try obstacles(file, source, memory, catalog, besides: known)
+        let obstacles = try obstacles(file, source, memory, catalog, besides: known, isTaken)
         func lay(_ file: MappingFile) throws(MappingError) -> (Plan, SchemaEvolution) {
             let evolution = SchemaEvolution(
                 file, memory: memory, catalog: catalog, besides: known, without: obstacles)
@@ -99,7 +100,7 @@ public enum PipelinePlan {
     /// Why new tables cannot become a part of the mapping.
     private static func obstacles(
         _ file: MappingFile, _ source: PostgresConnection, _ memory: [TableMemory], _ catalog: Catalog,
-        besides known: Set<OID>?
+        besides known: Set<OID>?, _ isTaken: (String) throws(PipelineError) -> Bool
     ) throws(PipelineError) -> [OID: String] {
         guard known != nil else { return [:] }
         func evolve(_ obstacles: [OID: String] = [:]) -> SchemaEvolution {
@@ -107,7 +108,10 @@ public enum PipelinePlan {
         }
         let adopting = evolve().adopting
         guard !adopting.isEmpty else { return [:] }
-        let refused = try AdoptionObstacles.find(adopting, publication: file.source.publication, source)
+        var refused = try AdoptionObstacles.find(adopting, publication: file.source.publication, source)
+        for (table, label) in evolve(refused).adoptingLabels where try isTaken(label) {
+            refused[table] = "the graph has nodes labelled \"\(label)\" that this pipeline has not made"
+        }
         let rest = evolve(refused)
         return refused.merging(rest.misfits(rest.file.examine(against: catalog).faults)) { first, _ in first }
     }

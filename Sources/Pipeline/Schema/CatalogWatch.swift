@@ -116,10 +116,12 @@ struct CatalogWatch {
         // One that the mapping does not fit to any more cannot be read, and its reader says so.
         let isRedefined = views.contains { catalog.view($0.name)?.definition != $0.definition }
         if isRedefined, evolution.file.examine(against: catalog).mapping != nil { return true }
-        // A key that is none any more, or that the stream does not carry, of the table or of a partition: what it is the next
-        // attempt says.
+        // A key that is none any more, or that the stream does not carry, of the table or of a partition, or a foreign key that
+        // leads elsewhere: what it is the next attempt says.
         let tables = evolution.file.leavingOut(views: Set(views.map(\.name)))
         return !evolution.changes.isEmpty
-            || tables.examine(against: catalog).faults.contains { $0.kind == .key && $0.severity == .error }
+            || tables.examine(against: catalog).faults.contains {
+                ($0.kind == .key || $0.kind == .reference) && $0.severity == .error
+            }
     }
 }

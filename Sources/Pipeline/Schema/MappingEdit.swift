@@ -36,8 +36,11 @@ struct MappingEdit {
 
         // A key that has changed in the database makes something else of a table, too, and of those that refer to it.
         let isOfKey = keyChange != nil || (gone + new).allSatisfy(evolution.isOfChangedKey)
+        // So has a foreign key that is gone, or there again: rows wait for an end, or do no more.
+        let loosened = evolution.foreignKeyChange(of: now.table)
+        let isOfForeignKey = loosened != nil && (gone + new).allSatisfy { $0.kind == .waiting }
         let kind: SchemaChangeKind = isOfKey ? .keyChanged : .mappingEdited
-        let policy = isOfKey ? .apply : plan.file.schemaChanges[.mappingEdited]
+        let policy = isOfKey || isOfForeignKey ? .apply : plan.file.schemaChanges[.mappingEdited]
         let action =
             switch policy {
             case .pause: "somebody has to say that this is meant"
@@ -50,7 +53,7 @@ struct MappingEdit {
             }
         let file = evolution.fileName(of: now.table)
         change =
-            keyChange
+            keyChange ?? (isOfForeignKey ? loosened : nil)
             ?? SchemaChange(
                 kind: kind, policy: policy, table: file,
                 what: isOfKey

@@ -8,7 +8,8 @@ internal import PostgreSQL
 /// What a pipeline remembers of its tables, in the graph: a node `(:LockstepTable)` for each table of the mapping file.
 enum SchemaMemory {
     private static let columns = [
-        "oid", "schema", "name", "dropped", "entry", "key", "numbers", "names", "fileNames", "types", "gone", "adopted",
+        "oid", "schema", "name", "dropped", "entry", "key", "foreignKeys", "numbers", "names", "fileNames", "types",
+        "gone", "adopted",
     ]
 
     private static let readText =
@@ -51,6 +52,7 @@ extension TableMemory {
             .string(pipeline), .string(fileName.schema), .string(fileName.name), .integer(Int64(oid.rawValue)),
             .string(name.schema), .string(name.name), .boolean(isDropped),
             adopted.map { .string($0) } ?? .null, .list(key.map { .integer(Int64($0)) }),
+            .list(foreignKeys.map { .string($0.text) }),
             list { .integer(Int64($0.number)) }, list { .string($0.name) }, list { .string($0.fileName) },
             list { .integer(Int64($0.type.rawValue)) }, list { .boolean($0.isDropped) },
             list { .string($0.adopted ?? "") },
@@ -58,11 +60,11 @@ extension TableMemory {
     }
 
     fileprivate init?(row: [BoltValue]) {
-        guard row.count == 14, let fileSchema = row[0].stringValue, let fileName = row[1].stringValue,
+        guard row.count == 15, let fileSchema = row[0].stringValue, let fileName = row[1].stringValue,
             let oid = row[2].integerValue.flatMap({ UInt32(exactly: $0) }), let schema = row[3].stringValue,
             let name = row[4].stringValue, let isDropped = row[5].boolValue
         else { return nil }
-        let lists = row[8...].map { $0.listValue ?? [] }
+        let lists = row[9...].map { $0.listValue ?? [] }
         guard let count = lists.first?.count, lists.allSatisfy({ $0.count == count }) else { return nil }
         var columns: [Column] = []
         for index in 0..<count {
@@ -81,5 +83,23 @@ extension TableMemory {
             name: QualifiedName(schema: schema, name: name), columns: columns, isDropped: isDropped)
         adopted = row[6].stringValue
         key = (row[7].listValue ?? []).compactMap { $0.integerValue.flatMap { Int16(exactly: $0) } }
+        foreignKeys = (row[8].listValue ?? []).compactMap { $0.stringValue.flatMap(ForeignKey.init(text:)) }
+    }
+}
+
+extension TableMemory.ForeignKey {
+    /// Columns, table, the columns there, and whether it is gone.
+    fileprivate var text: String {
+        func list(_ numbers: [Int16]) -> String { numbers.map(String.init).joined(separator: ",") }
+        return "\(list(columns)) \(table) \(list(referenced))" + (isDropped ? " gone" : "")
+    }
+
+    fileprivate init?(text: String) {
+        func numbers(_ text: Substring) -> [Int16] { text.split(separator: ",").compactMap { Int16($0) } }
+        let words = text.split(separator: " ")
+        guard words.count == 3 || words.count == 4, let table = UInt32(words[1]) else { return nil }
+        self.init(
+            columns: numbers(words[0]), table: OID(rawValue: table), referenced: numbers(words[2]),
+            isDropped: words.count == 4)
     }
 }

@@ -260,8 +260,14 @@ extension StreamPump {
         var statements = [note(load, beside, settling)]
         if !missing.isEmpty {
             if let node, let custom = node.custom {
+                // Goes first: what it looks for may hang on what is cut off next.
                 let text = node.customStatement(.delete, of: custom)
-                statements.append(EncodedStatement(text: text, table: table, rows: missing, custom: .delete))
+                try put(between([EncodedStatement(text: text, table: table, rows: missing, custom: .delete)]))
+            }
+            if let node {
+                // Some have millions of relationships.
+                let cut = node.cutStatement(onlyGone: false)
+                statements.append(EncodedStatement(text: cut, table: table, rows: missing, isSweep: true))
             }
             statements += deletions.map { EncodedStatement(text: $0, table: table, rows: missing) }
         }

@@ -110,10 +110,12 @@ final class PipelineAttempt: Sendable {
         let memory = try SchemaMemory.read(graph, pipeline: settings.name)
         let views = try ViewState.read(graph, pipeline: settings.name)
         let remembered = try RememberedTables.read(pipeline: settings.name, graph)
+        let own = Set(remembered?.entries.flatMap(\.content.names) ?? [])
         let (plan, evolution, unfit) = try PipelinePlan.evolved(
             file, source, memory: memory, sparing: Set(views.map(\.table)),
             // A first read goes on only with the tables that it began with.
-            besides: remembered?.isWhole == true && !resnapshot ? remembered?.others : nil)
+            besides: remembered?.isWhole == true && !resnapshot ? remembered?.others : nil
+        ) { label throws(PipelineError) in own.contains(label) ? false : try GraphInspection.hasNodes(label, graph) }
         let mapping = plan.mapping
         try GraphSetup(mapping: mapping)
             .createConstraints(graph, except: formerConstraints(plan, evolution, remembered))
