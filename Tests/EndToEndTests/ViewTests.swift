@@ -254,7 +254,7 @@ extension Project {
     func settleViews() async throws {
         try await settle()
         do {
-            try await eventually("the views have been read", within: .seconds(30)) {
+            try await eventually("the views have been read", within: .seconds(30), every: .milliseconds(100)) {
                 let status = try await lockstep("status", "--json")
                 return status.exit == .code(0) && !status.output.contains("\"pending\": true")
                     && !status.output.contains("\"readAt\": null")

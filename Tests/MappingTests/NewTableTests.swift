@@ -100,6 +100,37 @@ struct `A table beside the mapping` {
         #expect(other.changes[0].action.contains("Lockstep knows public.labels by this name"))
     }
 
+    @Test func `becomes something else by foreign keys that come later`() throws {
+        var bare = Self.tags
+        bare.foreignKeys = []
+        var link = Catalog.Table.of("public.link", "order_id int4, tag_id int4", key: ["order_id", "tag_id"])
+        link.oid = 50
+        for index in link.columns.indices { link.columns[index].number = Int16(index + 1) }
+        let first = Self.catalog(bare, link)
+        let memory = try evolve(first).memory
+        #expect(try mapping(evolve(first, from: memory), first).nodes.map(\.references.count) == [0, 0, 0])
+        link.foreignKeys = [.of(["order_id"], "public.orders", ["id"]), .of(["tag_id"], "public.tags", ["id"])]
+        let now = Self.catalog(Self.tags, link)
+        let evolution = try evolve(now, from: memory)
+        #expect(evolution.changes.map(\.what) == ["the table has new foreign keys", "the table has new foreign keys"])
+        #expect(evolution.adoption(of: Self.tags.name) != nil && evolution.added.isEmpty)
+        let made = try mapping(evolution, now)
+        #expect(made.nodes.map(\.references.count) == [0, 1] && made.joins.map(\.table.name) == ["link"])
+        #expect(try evolve(now, from: evolution.memory).changes.isEmpty)
+        #expect(try evolve(now, "tableAdded: ignore", from: evolution.memory).changes.isEmpty)
+        // Not where somebody would lose a name, or get a column that was left out.
+        #expect(try evolve(now, "tableAdded: ignore", from: memory).changes.isEmpty)
+        var renamed = Self.tags
+        renamed.columns[2].name = "title"
+        #expect(
+            try evolve(Self.catalog(renamed, link), from: memory).changes.map(\.kind) == [.columnRenamed, .tableAdded])
+        var wider = Self.tags
+        var column = wider.columns[2]
+        (column.name, column.number) = ("colour", 4)
+        wider.columns.append(column)
+        #expect(try evolve(Self.catalog(wider, link), from: memory).changes.map(\.kind) == [.columnAdded, .tableAdded])
+    }
+
     @Test func `goes when it is dropped, and another one of its name is new`() throws {
         let memory = try evolve(Self.catalog(Self.tags)).memory
         #expect(try evolve(Self.catalog(), from: memory).pausing.map(\.advice) == [nil])

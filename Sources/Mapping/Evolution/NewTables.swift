@@ -64,6 +64,11 @@ extension SchemaEvolution {
     ///   - known: Those that were there before, or that somebody has been told of.
     ///   - obstacles: Why some of them cannot become a part of the mapping.
     mutating func followNewTables(besides known: Set<OID>, without obstacles: [OID: String]) {
+        adoptNewTables(besides: known, without: obstacles)
+        followLateForeignKeys(without: obstacles)
+    }
+
+    private mutating func adoptNewTables(besides known: Set<OID>, without obstacles: [OID: String]) {
         let before = known.union(remembered.map(\.oid))
         let unmentioned = file.unmentioned(in: catalog)
         let new = Set(unmentioned.map(\.oid)).subtracting(before)
@@ -96,6 +101,46 @@ extension SchemaEvolution {
         }
     }
 
+    /// Looks for foreign keys that tables of the mapping by policy have been given later, as a dump makes them that is read in:
+    /// such a table becomes what `lockstep init` would make of it by now.
+    private mutating func followLateForeignKeys(without obstacles: [OID: String]) {
+        guard file.schemaChanges[.tableAdded] == .apply else { return }
+        let new = Set(adopting.map(\.oid))
+        let skipped = file.unmentioned(in: catalog).map { TableEntry(table: Located($0.name), role: .skip) }
+        for place in memory.indices {
+            let known = memory[place]
+            guard known.isAsAdopted, !new.contains(known.oid), obstacles[known.oid] == nil,
+                let table = catalog.table(known.name), table.oid == known.oid,
+                let index = file.tables.firstIndex(where: { $0.table.value == table.name })
+            else { continue }
+            let entry = file.tables[index]
+            // Columns that policy has left out are not to come in this way.
+            let mentioned = Set(entry.columnNames + entry.excluded.map(\.value))
+            guard table.columns.allSatisfy({ mentioned.contains($0.name) || !catalog.isInStream($0) }),
+                !Set(table.foreignKeys.map { EndNames($0) }).isSubset(of: entry.endNames)
+            else { continue }
+            var others = file.tables
+            others.remove(at: index)
+            let proposed = Proposal(for: catalog, beside: others + skipped).tables
+                .first { $0.entry.table.value == table.name && $0.entry.role != .skip }
+            guard let proposed, !proposed.entry.endNames.isSubset(of: entry.endNames),
+                let made = MappingFile.adoptedEntry(of: table.name, proposed.text)
+            else { continue }
+            memory[place].adopted = proposed.text
+            file.tables[index] = followForeignKeys(made)
+            changes.append(
+                SchemaChange(
+                    kind: .tableAdded, policy: .apply, table: table.name, what: "the table has new foreign keys",
+                    action: "it becomes \(proposed.summary), and is read while the stream goes on",
+                    advice: "`lockstep init` writes it into the file"))
+        }
+    }
+
+    /// What has become of a table of the mapping by policy, just now.
+    public func adoption(of table: QualifiedName) -> SchemaChange? {
+        changes.first { $0.kind == .tableAdded && $0.policy == .apply && $0.table == table }
+    }
+
     private mutating func adopt(_ table: Catalog.Table, as entry: TableEntry, _ proposed: ProposedTable) {
         var remembered = TableMemory(table)
         remembered.adopted = proposed.text
@@ -117,5 +162,33 @@ extension SchemaEvolution {
                 advice:
                     "`lockstep init` writes it into the mapping (\(proposed.summary)); `skip: true` leaves it out for good"
             ))
+    }
+}
+
+/// Which columns name rows of which table.
+private struct EndNames: Hashable {
+    var columns: Set<String>
+    var table: QualifiedName
+
+    init(_ constraint: Catalog.ForeignKey) {
+        (columns, table) = (Set(constraint.columns), constraint.referencedTable)
+    }
+
+    init(_ end: EndEntry) { (columns, table) = (Set(end.columns.map(\.value)), end.references.value) }
+}
+
+extension TableEntry {
+    fileprivate var endNames: Set<EndNames> {
+        var names: Set<EndNames> = []
+        _ = changingEnds { names.insert(EndNames($0)) }
+        return names
+    }
+}
+
+extension TableMemory {
+    /// A table of the mapping by policy that is called, and whose columns are called, as when it became one.
+    fileprivate var isAsAdopted: Bool {
+        adopted != nil && !isDropped && key.isEmpty && fileName == name
+            && columns.allSatisfy { $0.fileName == $0.name && !$0.isDropped }
     }
 }

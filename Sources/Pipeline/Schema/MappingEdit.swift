@@ -39,8 +39,9 @@ struct MappingEdit {
         // So has a foreign key that is gone, or there again: rows wait for an end, or do no more.
         let loosened = evolution.foreignKeyChange(of: now.table)
         let isOfForeignKey = loosened != nil && (gone + new).allSatisfy { $0.kind == .waiting }
+        let cause = keyChange ?? evolution.adoption(of: now.table) ?? (isOfForeignKey ? loosened : nil)
         let kind: SchemaChangeKind = isOfKey ? .keyChanged : .mappingEdited
-        let policy = isOfKey || isOfForeignKey ? .apply : plan.file.schemaChanges[.mappingEdited]
+        let policy = isOfKey || cause != nil ? .apply : plan.file.schemaChanges[.mappingEdited]
         let action =
             switch policy {
             case .pause: "somebody has to say that this is meant"
@@ -53,7 +54,7 @@ struct MappingEdit {
             }
         let file = evolution.fileName(of: now.table)
         change =
-            keyChange ?? (isOfForeignKey ? loosened : nil)
+            cause
             ?? SchemaChange(
                 kind: kind, policy: policy, table: file,
                 what: isOfKey
