@@ -40,6 +40,19 @@ struct `What breaks the usual pipeline` {
     }
 
     @Test(arguments: kinds)
+    func `one's own writes can be waited for, whatever nobody has flushed behind them`(kind: GraphServer.Kind)
+        async throws
+    {
+        try await Stages.onStage(kind) { project in
+            try await project.sql("INSERT INTO visit VALUES (1001, 2)")
+            // As pages that a query cleans up: it stays in memory until somebody commits.
+            try await project.sql("BEGIN; SELECT pg_logical_emit_message(false, 'nobody', 'waits'); ROLLBACK")
+            #expect(try await project.lockstep("wait", "--timeout", "5").exit == .code(0))
+            #expect(try await project.cypher("MATCH (:Visit {id: 1001})-[:SHOP]->(s) RETURN s.id") == "2")
+        }
+    }
+
+    @Test(arguments: kinds)
     func `a TRUNCATE is not ignored`(kind: GraphServer.Kind) async throws {
         try await Stages.onStage(kind) { project in
             try await expect(project, after: "TRUNCATE visit", "MATCH (n:Visit) RETURN count(n)", "0")

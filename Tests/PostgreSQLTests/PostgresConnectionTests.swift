@@ -43,6 +43,19 @@ struct PostgresConnectionTests {
         #expect(try connection.query("SELECT length('\(text)')")[0][0] == "\(text.utf8.count)")
     }
 
+    @Test func `the log is written out as far as somebody needs it`() throws {
+        let connection = try connect()
+        let flushed = "SELECT pg_current_wal_flush_lsn()"
+        // As pages that a query cleans up: no commit waits for it.
+        try connection.execute("BEGIN; SELECT pg_logical_emit_message(false, 'nobody', 'waits'); ROLLBACK")
+        let end = try connection.currentLSN()
+        try connection.flushLog(to: end)
+        #expect(try #require(LSN(try connection.query(flushed)[0][0] ?? "")) >= end)
+        let after = try connection.currentLSN()
+        try connection.flushLog(to: end)
+        #expect(try connection.currentLSN() == after)
+    }
+
     @Test func `a failed statement tells its SQLSTATE and leaves the connection usable`() throws {
         let connection = try connect()
         let error = #expect(throws: PostgresError.self) { try connection.query("SELECT * FROM nowhere.nothing") }

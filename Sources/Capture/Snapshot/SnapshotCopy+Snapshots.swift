@@ -94,17 +94,11 @@ extension SnapshotCopy {
         }
     }
 
-    /// Sees that the WAL is written out to here, as a commit does: what reading alone writes to it (pages that are cleaned up)
-    /// may stay in memory for seconds, and the stream with it. Ends the transaction in hand.
-    public func flushLog() throws(CaptureError) {
+    /// Sees that the stream can come to a position. Ends the transaction in hand.
+    public func flushLog(to lsn: LSN) throws(CaptureError) {
         try capturing { () throws(PostgresError) in
             if connection.isInTransaction { try connection.execute("ROLLBACK") }
-            try connection.execute(
-                """
-                SET synchronous_commit = local;
-                SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
-                    pg_catalog.pg_logical_emit_message(true, 'lockstep', '') END
-                """)
+            try connection.flushLog(to: lsn)
         }
     }
 

@@ -35,6 +35,7 @@ public final class WaitForGraph {
     public func wait(for lsn: LSN, timeout: Duration) throws(PipelineError) -> Bool {
         let deadline = MonotonicTime.after(timeout)
         let lsn = try postgres { () throws(PostgresError) in try source.walLayout() }.recordEnd(lsn)
+        try postgres { () throws(PostgresError) in try source.flushLog(to: lsn) }
         while true {
             let slot = try postgres { () throws(PostgresError) in try ReplicationSlots.find(settings.slot, source) }
             if let confirmed = slot?.confirmedFlushLSN, confirmed >= lsn, try isStreaming() { return true }

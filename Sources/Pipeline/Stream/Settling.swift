@@ -89,7 +89,7 @@ final class Settling {
         guard flushed < ledger.until else { return }
         flushed = ledger.until
         let reader = try reader()
-        try capture { () throws(CaptureError) in try reader.flushLog() }
+        try capture { () throws(CaptureError) in try reader.flushLog(to: flushed) }
     }
 
     /// Everything before this pass is read.

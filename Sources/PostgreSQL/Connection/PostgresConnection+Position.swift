@@ -48,4 +48,16 @@ extension PostgresConnection {
         ).first
         return try walLayout().recordEnd(row?[0].flatMap(LSN.init) ?? .zero)
     }
+
+    /// Sees that the WAL is written out to a position, as a commit does: what reading alone writes to it (pages that are cleaned
+    /// up) may stay in memory for seconds, and the stream with it. Not within a transaction.
+    public func flushLog(to lsn: LSN) throws(PostgresError) {
+        try execute(
+            """
+            SET synchronous_commit = local;
+            SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+                CASE WHEN pg_catalog.pg_current_wal_flush_lsn() < '\(lsn)' THEN
+                    pg_catalog.pg_logical_emit_message(true, 'lockstep', '') END END
+            """)
+    }
 }
