@@ -12,9 +12,13 @@ struct `A table with another key` {
         CREATE TABLE person (id int PRIMARY KEY, code text NOT NULL, tenant int NOT NULL, name text);
         CREATE TABLE visit (id int PRIMARY KEY, tenant int NOT NULL, person int REFERENCES person, note text);
         CREATE TABLE device (id int PRIMARY KEY, serial text NOT NULL, name text);
+        CREATE TABLE tag (id int PRIMARY KEY);
+        CREATE TABLE tagged (visit int REFERENCES visit, tag int REFERENCES tag, note text, PRIMARY KEY (visit, tag));
         INSERT INTO person SELECT i, 'c' || i, i % 3, 'p' || i FROM generate_series(1, 500) i;
         INSERT INTO visit SELECT i, i % 500 % 3, nullif(i % 500, 0), 'n' || i FROM generate_series(1, 6000) i;
         INSERT INTO device SELECT i, 's' || i, 'd' FROM generate_series(1, 100) i;
+        INSERT INTO tag SELECT i FROM generate_series(1, 20) i;
+        INSERT INTO tagged SELECT i, i % 20 + 1, 'g' FROM generate_series(1, 1000) i;
         """
 
     /// Deletes and changed keys on both sides of the change: the ones before it tell only the old key, the ones behind it only
@@ -28,6 +32,9 @@ struct `A table with another key` {
         INSERT INTO visit VALUES (\(10000 + round), 1, \(1000 + round), 'v');
         DELETE FROM device WHERE id % 20 = \(round);
         INSERT INTO device VALUES (\(1000 + round), 'x\(round)', 'new');
+        DELETE FROM tagged WHERE visit % 50 = \(round);
+        UPDATE tagged SET tag = tag % 20 + 1, note = 'w\(round)' WHERE visit % 9 = \(round % 9);
+        INSERT INTO tagged VALUES (\(2000 + round), 1, 'new');
         """
     }
 
@@ -39,6 +46,8 @@ struct `A table with another key` {
         ALTER TABLE visit ADD FOREIGN KEY (tenant, person) REFERENCES person (tenant, id) ON UPDATE CASCADE;
         COMMIT;
         ALTER TABLE device DROP CONSTRAINT device_pkey, ADD PRIMARY KEY (serial);
+        ALTER TABLE tagged DROP CONSTRAINT tagged_pkey, ADD COLUMN id serial PRIMARY KEY;
+        INSERT INTO tagged SELECT visit, tag, 'twice' FROM tagged WHERE visit % 5 = 0;
         """
 
     private func isFollowed(_ project: Project) async throws {
@@ -47,6 +56,8 @@ struct `A table with another key` {
         let joined = "SELECT count(*) FROM visit v JOIN person p ON p.id = v.person"
         let counted = try await project.cypher("MATCH (:Visit)-[:PERSON]->(p:Person) RETURN count(p)")
         #expect(try await project.sql(joined) == counted)
+        let tagged = try await project.cypher("MATCH (:Visit)-[o:TAGGED]->(:Tag) RETURN count(o)")
+        #expect(try await project.sql("SELECT count(*) FROM tagged") == tagged)
     }
 
     @Test(arguments: GraphServer.newest)
@@ -71,7 +82,7 @@ struct `A table with another key` {
             try await project.sql(Self.work(7))
             try await project.whileRunning { running in
                 try await project.sql(Self.work(8))
-                try await running.loads("public.person", "public.visit", "public.device")
+                try await running.loads("public.person", "public.visit", "public.device", "public.tagged")
                 try await isFollowed(project)
                 // While it runs, and back again.
                 try await project.sql("ALTER TABLE device DROP CONSTRAINT device_pkey, ADD PRIMARY KEY (id)")

@@ -101,6 +101,37 @@ struct `A key that has changed` {
         #expect(throws: MappingError.self) { try mapping(evolve("keyChanged: apply", to: unclear), unclear) }
     }
 
+    @Test func `takes the place of both ends of a relationship`() throws {
+        let text = Self.text + """
+              public.likes:
+                relationship: LIKES
+                from: {columns: [person_id], references: public.people}
+                to: {columns: [visit_id], references: public.visits}
+
+            """
+        func likes(_ columns: String, key: [String]) -> Catalog.Table {
+            Self.table(
+                "likes", 30, columns, key: key,
+                references: [
+                    .of(["person_id"], "public.people", ["id"]), .of(["visit_id"], "public.visits", ["id"]),
+                ])
+        }
+        let ends = likes("person_id int4!, visit_id int4!", key: ["person_id", "visit_id"])
+        let first = Catalog.of(Self.people(["id"]), Self.visits(), ends)
+        let memory = try evolve("", to: first, from: [], text: text).memory
+        let now = Catalog.of(
+            Self.people(["id"]), Self.visits(), likes("person_id int4!, visit_id int4!, id int4!", key: ["id"]))
+        #expect(throws: MappingError.self) { try mapping(evolve("", to: now, from: memory, text: text), now) }
+        let evolution = try evolve("keyChanged: apply", to: now, from: memory, text: text)
+        #expect(evolution.keyChange(of: ends.name)?.what == "(person_id, visit_id) is no key any more")
+        let made = try mapping(evolution, now)
+        #expect(made.joins[0].ownKey.map(\.property) == ["id"])
+        #expect(try evolve("", to: now, from: evolution.memory, text: text).changes.isEmpty)
+        // And back.
+        let back = try evolve("", to: first, from: evolution.memory, text: text)
+        #expect(try !mapping(back, first).joins[0].isKeyed)
+    }
+
     @Test func `may lose its column`() throws {
         var people = Self.people(["code"])
         people.columns.removeFirst()

@@ -52,7 +52,7 @@ extension SchemaEvolution {
         remembered.key = key.compactMap { table.column($0)?.number }
         rekeyed[table.name] = key
         guard kept == nil else { return }
-        let list = (entry.keyEntries ?? []).map { "\($0.column.value): \($0.property.value)" }.joined(separator: ", ")
+        let list = entry.keyEntries.map { "\($0.column.value): \($0.property.value)" }.joined(separator: ", ")
         changes.append(
             SchemaChange(
                 kind: .keyChanged, policy: .apply, table: remembered.fileName,
@@ -83,13 +83,20 @@ extension SchemaEvolution {
 
 extension TableEntry {
     /// The columns of the key that the entry gives the table's rows; nil where something else tells them apart.
-    var ownKey: [String]? { keyEntries?.map(\.column.value) }
-
-    fileprivate var keyEntries: [ColumnEntry]? {
+    var ownKey: [String]? {
         switch role {
-        case .node(let node): node.distinct == nil ? node.key : nil
-        case .join(let join): join.key.isEmpty ? nil : join.key
+        case .node(let node): node.distinct == nil ? node.key.map(\.column.value) : nil
+        case .join(let join): join.identifyingColumns
         case .skip: nil
+        }
+    }
+
+    /// Empty where the ends of a relationship are the key.
+    fileprivate var keyEntries: [ColumnEntry] {
+        switch role {
+        case .node(let node): node.key
+        case .join(let join): join.key
+        case .skip: []
         }
     }
 

@@ -34,9 +34,13 @@ extension PostgresServer {
         return try await psql(settings + ["-f", file.path], database: database)
     }
 
+    /// The program itself: what Debian has in the path is a script in front of it, which takes longer than most statements.
+    private static let client =
+        debianBinaries.map { $0.appending(path: "psql").path }.first(where: FileManager.default.isExecutableFile) ?? "psql"
+
     private func psql(_ arguments: [String], database: String) async throws -> String {
         let output = try await ChildProcess.run(
-            ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url(database: database)] + arguments,
+            [Self.client, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url(database: database)] + arguments,
             environment: ["PGOPTIONS": "-c client_min_messages=warning"], within: .seconds(600))
         return output.hasSuffix("\n") ? String(output.dropLast()) : output
     }

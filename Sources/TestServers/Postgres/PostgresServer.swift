@@ -143,13 +143,16 @@ extension PostgresServer {
         if let home = environment["LOCKSTEP_POSTGRES_HOME"], !home.isEmpty {
             return URL(filePath: home).appending(path: "bin")
         }
-        let debian = URL(filePath: "/usr/lib/postgresql")
-        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: debian.path)) ?? []).compactMap(Int.init)
-        let candidates =
-            versions.sorted(by: >).map { debian.appending(path: "\($0)/bin") }
-            + (environment["PATH"] ?? "").split(separator: ":").map { URL(filePath: String($0)) }
+        let candidates = debianBinaries + (environment["PATH"] ?? "").split(separator: ":").map { URL(filePath: String($0)) }
         return candidates.first {
             FileManager.default.isExecutableFile(atPath: $0.appending(path: "initdb").path)
         }
+    }
+
+    /// Where Debian's packages install programs, the newest release first.
+    static var debianBinaries: [URL] {
+        let debian = URL(filePath: "/usr/lib/postgresql")
+        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: debian.path)) ?? []).compactMap(Int.init)
+        return versions.sorted(by: >).map { debian.appending(path: "\($0)/bin") }
     }
 }
