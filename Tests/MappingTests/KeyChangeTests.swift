@@ -102,13 +102,14 @@ struct `A key that has changed` {
     }
 
     @Test func `takes the place of both ends of a relationship`() throws {
-        let text = Self.text + """
-              public.likes:
-                relationship: LIKES
-                from: {columns: [person_id], references: public.people}
-                to: {columns: [visit_id], references: public.visits}
+        let text =
+            Self.text + """
+                  public.likes:
+                    relationship: LIKES
+                    from: {columns: [person_id], references: public.people}
+                    to: {columns: [visit_id], references: public.visits}
 
-            """
+                """
         func likes(_ columns: String, key: [String]) -> Catalog.Table {
             Self.table(
                 "likes", 30, columns, key: key,

@@ -36,7 +36,8 @@ extension PostgresServer {
 
     /// The program itself: what Debian has in the path is a script in front of it, which takes longer than most statements.
     private static let client =
-        debianBinaries.map { $0.appending(path: "psql").path }.first(where: FileManager.default.isExecutableFile) ?? "psql"
+        debianBinaries.map { $0.appending(path: "psql").path }.first(where: FileManager.default.isExecutableFile)
+        ?? "psql"
 
     private func psql(_ arguments: [String], database: String) async throws -> String {
         let output = try await ChildProcess.run(

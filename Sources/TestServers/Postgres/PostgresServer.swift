@@ -143,7 +143,8 @@ extension PostgresServer {
         if let home = environment["LOCKSTEP_POSTGRES_HOME"], !home.isEmpty {
             return URL(filePath: home).appending(path: "bin")
         }
-        let candidates = debianBinaries + (environment["PATH"] ?? "").split(separator: ":").map { URL(filePath: String($0)) }
+        let candidates =
+            debianBinaries + (environment["PATH"] ?? "").split(separator: ":").map { URL(filePath: String($0)) }
         return candidates.first {
             FileManager.default.isExecutableFile(atPath: $0.appending(path: "initdb").path)
         }
