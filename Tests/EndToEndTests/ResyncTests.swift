@@ -42,6 +42,8 @@ struct `Tables that are read again` {
         "MATCH (n:Task), (l:Label) WHERE n.id > 3900 AND l.id < 4 CREATE (n)-[:TASK_LABEL {weight: 1}]->(l)",
         "MATCH (p:Person {id: 2}) CREATE (n:Task {id: 100000, title: 'nobody'})-[:OWNER]->(p)",
         "CREATE (n:Task {title: 'nothing'})",
+        "MATCH (n:Task)-[:OWNER]->(p) WHERE n.id % 10 = 1 CREATE (n)-[:OWNER]->(p)",
+        "MATCH (n:Task)-[o:TASK_LABEL]->(l) WHERE n.id % 10 = 2 CREATE (n)-[:TASK_LABEL {weight: -1}]->(l)",
         "MATCH (l:Label {id: 5}) SET l.name = 'wrong'",
         "MATCH (p:Person) WHERE p.id % 9 = 1 DETACH DELETE p",
     ]

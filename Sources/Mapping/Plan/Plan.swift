@@ -92,6 +92,7 @@ extension Plan {
             [
                 planned("drop stale \(reference.type)", node.staleStatement(reference: reference)),
                 planned("create \(reference.type)", node.referenceStatement(reference: reference)),
+                planned("resync: drop other \(reference.type)", node.thinStatement(reference: reference)),
             ]
         }
         let waiting = mapping.keptReferences(to: node).flatMap { holder, reference in
@@ -126,7 +127,7 @@ extension Plan {
                 ]
                     + (node.customSweepStatement.map { [planned("in parts: truncate: cypher.delete", $0)] } ?? [])
             } ?? []
-        guard node.distinct == nil else { return counting + references.filter { !$0.purpose.hasPrefix("drop") } }
+        guard node.distinct == nil else { return counting + references.filter { $0.purpose.hasPrefix("create") } }
         return own + carried + labelled + references + waiting + awaited + cut + lookups(node) + custom
     }
 
@@ -151,6 +152,7 @@ extension Plan {
         return puts + waits + [
             planned("change key\(join.isKeyed ? " or ends" : "")", join.moveStatement()),
             planned("delete relationship", join.deleteStatement()),
+            planned("resync: drop other relationships", join.thinStatement()),
             planned("truncate", join.truncateStatement()),
             planned("in parts: truncate", join.sweepStatement()),
         ]

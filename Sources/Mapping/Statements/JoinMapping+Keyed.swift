@@ -16,7 +16,10 @@ extension JoinMapping {
         "UNWIND $rows AS r MATCH ()\(found("o"))()" + Cypher.set("o", present, at: ownKey.count)
     }
 
-    func cutStatement() -> String { "UNWIND $rows AS r OPTIONAL MATCH ()\(found("o"))() DELETE o" }
+    func cutStatement() -> String { "UNWIND $rows AS r \(find) DELETE o" }
+
+    /// Finds `o`, or null, by the key in `r`.
+    var find: String { "OPTIONAL MATCH ()\(found("o"))()" }
 
     /// Puts relationships where their rows say, with the properties that they have; one that is right already stays.
     func rehangStatement() -> String {

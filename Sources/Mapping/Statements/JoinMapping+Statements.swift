@@ -45,6 +45,16 @@ extension JoinMapping {
             + " OPTIONAL MATCH (a)-[o:\(Cypher.quoted(type))]->(b) DELETE o"
     }
 
+    /// Deletes all but one of several relationships that have one key: somebody else has made them. Row: key….
+    public func thinStatement() -> String {
+        let match =
+            isKeyed
+            ? "WITH DISTINCT r " + find
+            : ends("a", "b", at: 0) + " OPTIONAL MATCH (a)-[o:\(Cypher.quoted(type))]->(b)"
+        return "UNWIND $rows AS r " + match + " WITH r, collect(DISTINCT o) AS found UNWIND tail(found) AS x"
+            + " WITH DISTINCT x DELETE x"
+    }
+
     /// Deletes every relationship of the type between the two labels. Takes no rows.
     public func truncateStatement() -> String {
         "MATCH (:\(Cypher.quoted(from.label)))-[o:\(Cypher.quoted(type))]->(:\(Cypher.quoted(to.label))) DELETE o"

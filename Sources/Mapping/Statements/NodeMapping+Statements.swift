@@ -83,6 +83,14 @@ extension NodeMapping {
             + " WHERE \(differs.joined(separator: " OR ")) DELETE o"
     }
 
+    /// Deletes all but one of a foreign key's relationships where several lead to one node: somebody else has made them. Row:
+    /// key….
+    public func thinStatement(reference: ReferenceMapping) -> String {
+        "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0)) OPTIONAL MATCH (a)"
+            + reference.pattern("o", to: "(b:\(Cypher.quoted(reference.target.label)))")
+            + " WITH a, b, collect(DISTINCT o) AS found UNWIND tail(found) AS x DELETE x"
+    }
+
     /// Creates a foreign key's relationship where it is missing. Row: key…, the target's key…, none of them null.
     public func referenceStatement(reference: ReferenceMapping) -> String {
         "UNWIND $rows AS r MATCH \(Cypher.node("a", label, key, at: 0))"

@@ -271,6 +271,11 @@ extension StreamPump {
             }
             statements += deletions.map { EncodedStatement(text: $0, table: table, rows: missing) }
         }
+        if load.request.reason == .resync {
+            let thinning =
+                node.map { $0.references.map($0.thinStatement(reference:)) } ?? join.map { [$0.thinStatement()] } ?? []
+            statements += thinning.map { EncodedStatement(text: $0, table: table, rows: page) }
+        }
         try put(between(statements))
         return true
     }
