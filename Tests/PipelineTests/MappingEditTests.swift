@@ -176,6 +176,10 @@ struct `An edited entry of the mapping` {
             try edits("total: total", "total: sum", policies: "mappingEdited: pause").map(\.change.needsReading) == [
                 false
             ])
+        // Another label is all that differs.
+        let relabelled = try edits("[Customer, Party]", "[Buyer, Party]", policies: "mappingEdited: pause")
+        #expect(relabelled.count == 3 && relabelled.allSatisfy { $0.change.kind == .mappingEdited })
+        #expect(relabelled.allSatisfy { $0.change.policy == .pause && $0.sweeps.isEmpty })
     }
 
     @Test func `is told from what has happened to the table`() throws {

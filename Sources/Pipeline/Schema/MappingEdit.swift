@@ -35,10 +35,11 @@ struct MappingEdit {
         self.isMoved = isMoved
 
         // A key that has changed in the database makes something else of a table, too, and of those that refer to it.
-        let isOfKey = keyChange != nil || (gone + new).allSatisfy(evolution.isOfChangedKey)
+        let parts = gone + new
+        let isOfKey = keyChange != nil || (!parts.isEmpty && parts.allSatisfy(evolution.isOfChangedKey))
         // So has a foreign key that is gone, or there again: rows wait for an end, or do no more.
         let loosened = evolution.foreignKeyChange(of: now.table)
-        let isOfForeignKey = loosened != nil && (gone + new).allSatisfy { $0.kind == .waiting }
+        let isOfForeignKey = loosened != nil && !parts.isEmpty && parts.allSatisfy { $0.kind == .waiting }
         let cause = keyChange ?? evolution.adoption(of: now.table) ?? (isOfForeignKey ? loosened : nil)
         let kind: SchemaChangeKind = isOfKey ? .keyChanged : .mappingEdited
         let policy = isOfKey || cause != nil ? .apply : plan.file.schemaChanges[.mappingEdited]
