@@ -155,8 +155,22 @@ import Testing
         #expect(!isIndivisible(Scene.mapping, change))
         var deferrable = Scene.mapping
         deferrable.nodes[1].isKeyDeferrable = true
-        #expect(isIndivisible(deferrable, insert))
         #expect(isIndivisible(deferrable, change))
-        #expect(!isIndivisible(deferrable) { $0.insert(0, 1, "a", "b", 7) })
+        // Nobody takes a key that another has.
+        #expect(!isIndivisible(deferrable, insert))
+        #expect(!isIndivisible(deferrable) { $0.delete(1, key: 5) })
+        #expect(!isIndivisible(deferrable) { $0.update(1, 5) })
+        #expect(
+            isIndivisible(deferrable) {
+                $0.insert(1, 5); $0.delete(1, key: 5)
+            })
+        #expect(
+            !isIndivisible(deferrable) {
+                $0.insert(1, 5); $0.delete(0, key: 5, nil, nil, nil)
+            })
+        deferrable.nodes[0].isKeyDeferrable = true
+        let full = Scene.deferrable
+        #expect(!isIndivisible(deferrable) { $0.update(full, full: [1, "a", "b", 7], 1, "c", .unchanged, nil) })
+        #expect(isIndivisible(deferrable) { $0.update(full, full: [1, "a", "b", 7], 2, "a", "b", 7) })
     }
 }

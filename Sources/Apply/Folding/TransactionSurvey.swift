@@ -11,17 +11,25 @@ public struct TransactionSurvey {
     /// that table's own among them counts.
     public private(set) var truncations: [QualifiedName: Int] = [:]
     /// The transaction cannot be cut: two rows may have the same key for a while, so that a part would not tell which of
-    /// them a change is of.
-    public private(set) var isIndivisible = false
+    /// them a change is of. That takes a deferrable key, a row that comes to it, and one that leaves it.
+    public var isIndivisible: Bool {
+        let gaining = Set(relations.filter(\.gainsKeys).map(\.table))
+        return relations.contains { $0.leavesKeys && gaining.contains($0.table) }
+    }
     /// Changes looked at so far.
     public private(set) var changeCount = 0
 
     let mapping: GraphMapping
-    private let deferrable: Set<QualifiedName>
+    /// The columns of each deferrable key.
+    private let deferrable: [QualifiedName: [String]]
     private struct Seen {
         let table: QualifiedName
         let isDeferrable: Bool
+        /// Where a deferrable key is in a tuple; nil where nobody can say.
+        let key: [Int]?
         var isChanged = false
+        var gainsKeys = false
+        var leavesKeys = false
     }
 
     /// By relation index.
@@ -35,16 +43,22 @@ public struct TransactionSurvey {
 
     public init(mapping: GraphMapping) {
         self.mapping = mapping
-        deferrable = Set(
-            mapping.nodes.filter(\.isKeyDeferrable).map(\.table) + mapping.joins.filter(\.isKeyDeferrable).map(\.table))
+        let nodes = mapping.nodes.filter(\.isKeyDeferrable).map { ($0.table, $0.key.map(\.column)) }
+        let joins = mapping.joins.filter(\.isKeyDeferrable).map { ($0.table, $0.key.map(\.column)) }
+        deferrable = Dictionary(nodes + joins) { first, _ in first }
     }
 
     /// Takes the next changes of the transaction.
     public mutating func look(at buffer: ChangeBuffer, _ range: Range<Int>) {
         for relation in buffer.relations.dropFirst(relations.count) {
             let table = mapping.table(of: relation)
-            relations.append(Seen(table: table, isDeferrable: deferrable.contains(table)))
+            relations.append(
+                Seen(
+                    table: table, isDeferrable: deferrable[table] != nil,
+                    key: place(of: deferrable[table], in: relation)))
         }
+        let all = buffer.bytes
+        let bytes = unsafe all.span.bytes
         for index in range {
             let change = buffer.changes[index]
             let relation = Int(change.relation)
@@ -52,9 +66,31 @@ public struct TransactionSurvey {
             relations[relation].isChanged = true
             switch change.kind {
             case .truncate: truncations[relations[relation].table] = changeCount
-            case .insert, .update: isIndivisible = isIndivisible || relations[relation].isDeferrable
-            case .delete: break
+            case .insert: if relations[relation].isDeferrable { relations[relation].gainsKeys = true }
+            case .delete: if relations[relation].isDeferrable { relations[relation].leavesKeys = true }
+            case .update:
+                let seen = relations[relation]
+                guard seen.isDeferrable, movesKey(change, seen.key, buffer.fields, bytes) else { continue }
+                relations[relation].gainsKeys = true
+                relations[relation].leavesKeys = true
             }
+        }
+    }
+
+    private func place(of key: [String]?, in relation: Relation) -> [Int]? {
+        // In another version of the table names may be those of other columns.
+        guard let key, case .expected = mapping.standing(of: relation) else { return nil }
+        let places = key.compactMap { name in relation.columns.firstIndex { $0.name == name } }
+        return places.count == key.count ? places : nil
+    }
+
+    private func movesKey(
+        _ change: Change, _ key: [Int]?, _ fields: ContiguousArray<Field>, _ bytes: RawSpan
+    ) -> Bool {
+        guard change.old == .full, let key else { return change.old != .none }
+        return !key.allSatisfy { column in
+            BatchEncoder.same(
+                fields[Int(change.oldStart) + column], fields[Int(change.newStart) + column], bytes)
         }
     }
 }
