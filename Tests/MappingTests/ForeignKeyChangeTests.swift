@@ -29,10 +29,7 @@ struct `A foreign key that goes` {
         _ name: String, _ oid: OID, _ columns: String, key: [String] = ["id"], unique: [Catalog.UniqueKey] = [],
         references: [Catalog.ForeignKey] = []
     ) -> Catalog.Table {
-        var table = Catalog.Table.of("public.\(name)", columns, key: key, unique: unique, references: references)
-        table.oid = oid
-        for index in table.columns.indices { table.columns[index].number = Int16(index + 1) }
-        return table
+        .of("public.\(name)", columns, key: key, unique: unique, references: references).numbered(oid)
     }
 
     private static let ofPerson = Catalog.ForeignKey.of(["person_id"], "public.people", ["id"])

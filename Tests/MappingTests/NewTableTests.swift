@@ -15,10 +15,7 @@ struct `A table beside the mapping` {
     private static func table(
         _ name: String, _ oid: OID, _ columns: String = "id int4", references: [Catalog.ForeignKey] = []
     ) -> Catalog.Table {
-        var table = Catalog.Table.of("public.\(name)", columns, key: ["id"], references: references)
-        table.oid = oid
-        for index in table.columns.indices { table.columns[index].number = Int16(index + 1) }
-        return table
+        .of("public.\(name)", columns, key: ["id"], references: references).numbered(oid)
     }
 
     private static let orders = table("orders", 10)
@@ -103,9 +100,8 @@ struct `A table beside the mapping` {
     @Test func `becomes something else by foreign keys that come later`() throws {
         var bare = Self.tags
         bare.foreignKeys = []
-        var link = Catalog.Table.of("public.link", "order_id int4, tag_id int4", key: ["order_id", "tag_id"])
-        link.oid = 50
-        for index in link.columns.indices { link.columns[index].number = Int16(index + 1) }
+        var link = Catalog.Table.of("public.link", "order_id int4, tag_id int4", key: ["order_id", "tag_id"]).numbered(
+            50)
         let first = Self.catalog(bare, link)
         let memory = try evolve(first).memory
         #expect(try mapping(evolve(first, from: memory), first).nodes.map(\.references.count) == [0, 0, 0])

@@ -70,6 +70,14 @@ extension Catalog.Table {
             oid: 1, name: table, columns: list + more, primaryKey: key, uniqueKeys: unique, foreignKeys: references,
             replicaIdentity: identity)
     }
+
+    /// As a catalog has it.
+    func numbered(_ oid: OID) -> Catalog.Table {
+        var table = self
+        table.oid = oid
+        for index in columns.indices { table.columns[index].number = Int16(index + 1) }
+        return table
+    }
 }
 
 extension Catalog.Column {
