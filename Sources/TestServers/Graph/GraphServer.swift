@@ -89,9 +89,19 @@ public final class GraphServer: Sendable {
     /// Kills the server, the Java process itself and whatever started it, with SIGKILL and waits for their end.
     public func kill9() async throws { try await process.killAll() }
 
-    /// Runs one query in a transaction of its own, over a connection of its own.
+    /// Runs one query in a transaction of its own, over a connection of its own; again where the server asks for that, as after
+    /// a deadlock with somebody else's transaction.
     @discardableResult
     public func query(_ cypher: String, _ parameters: [String: BoltValue] = [:]) async throws -> BoltResult {
+        for _ in 0..<10 {
+            do {
+                return try await queryOnce(cypher, parameters)
+            } catch let error as BoltError where error.isTransient {}
+        }
+        return try await queryOnce(cypher, parameters)
+    }
+
+    private func queryOnce(_ cypher: String, _ parameters: [String: BoltValue]) async throws -> BoltResult {
         let url = boltURL
         return try await DedicatedThread.run(name: "graph-query") {
             () throws(BoltError) -> BoltResult in
