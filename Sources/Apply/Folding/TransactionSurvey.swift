@@ -69,8 +69,9 @@ public struct TransactionSurvey {
             case .insert: if relations[relation].isDeferrable { relations[relation].gainsKeys = true }
             case .delete: if relations[relation].isDeferrable { relations[relation].leavesKeys = true }
             case .update:
-                let seen = relations[relation]
-                guard seen.isDeferrable, movesKey(change, seen.key, buffer.fields, bytes) else { continue }
+                guard relations[relation].isDeferrable,
+                    movesKey(change, relations[relation].key, buffer.fields, bytes)
+                else { continue }
                 relations[relation].gainsKeys = true
                 relations[relation].leavesKeys = true
             }
