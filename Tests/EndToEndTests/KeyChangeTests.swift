@@ -18,7 +18,7 @@ struct `A table with another key` {
         INSERT INTO visit SELECT i, i % 500 % 3, nullif(i % 500, 0), 'n' || i FROM generate_series(1, 6000) i;
         INSERT INTO device SELECT i, 's' || i, 'd' FROM generate_series(1, 100) i;
         INSERT INTO tag SELECT i FROM generate_series(1, 20) i;
-        INSERT INTO tagged SELECT i, i % 20 + 1, 'g' FROM generate_series(1, 1000) i;
+        INSERT INTO tagged SELECT i, i % 20 + 1, 'g' FROM generate_series(1, 100) i;
         """
 
     /// Deletes and changed keys on both sides of the change: the ones before it tell only the old key, the ones behind it only
