@@ -121,7 +121,7 @@ struct `A key that has changed` {
             Self.people(["id"]), Self.visits(), likes("person_id int4!, visit_id int4!, id int4!", key: ["id"]))
         #expect(throws: MappingError.self) { try mapping(evolve("", to: now, from: memory, text: text), now) }
         let evolution = try evolve("keyChanged: apply", to: now, from: memory, text: text)
-        #expect(evolution.keyChange(of: ends.name)?.what == "(person_id, visit_id) is no key any more")
+        #expect(evolution.followed(.keyChanged, of: ends.name)?.what == "(person_id, visit_id) is no key any more")
         let made = try mapping(evolution, now)
         #expect(made.joins[0].ownKey.map(\.property) == ["id"])
         #expect(try evolve("", to: now, from: evolution.memory, text: text).changes.isEmpty)

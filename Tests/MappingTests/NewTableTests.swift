@@ -109,7 +109,7 @@ struct `A table beside the mapping` {
         let now = Self.catalog(Self.tags, link)
         let evolution = try evolve(now, from: memory)
         #expect(evolution.changes.map(\.what) == ["the table has new foreign keys", "the table has new foreign keys"])
-        #expect(evolution.adoption(of: Self.tags.name) != nil && evolution.added.isEmpty)
+        #expect(evolution.followed(.tableAdded, of: Self.tags.name) != nil && evolution.added.isEmpty)
         let made = try mapping(evolution, now)
         #expect(made.nodes.map(\.references.count) == [0, 1] && made.joins.map(\.table.name) == ["link"])
         #expect(try evolve(now, from: evolution.memory).changes.isEmpty)

@@ -136,11 +136,6 @@ extension SchemaEvolution {
         }
     }
 
-    /// What has become of a table of the mapping by policy, just now.
-    public func adoption(of table: QualifiedName) -> SchemaChange? {
-        changes.first { $0.kind == .tableAdded && $0.policy == .apply && $0.table == table }
-    }
-
     private mutating func adopt(_ table: Catalog.Table, as entry: TableEntry, _ proposed: ProposedTable) {
         var remembered = TableMemory(table)
         remembered.adopted = proposed.text

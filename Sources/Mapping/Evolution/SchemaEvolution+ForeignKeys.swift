@@ -4,11 +4,6 @@ public import PostgreSQL
 
 // References that a constraint guarded once and guards no more: rows may refer to rows that are not there, or come later.
 extension SchemaEvolution {
-    /// What has happened to foreign keys that a table's references go by, just now.
-    public func foreignKeyChange(of table: QualifiedName) -> SchemaChange? {
-        changes.first { $0.kind == .foreignKeyDropped && $0.policy == .apply && $0.table == fileName(of: table) }
-    }
-
     /// Lets references wait for their targets where the constraint has gone, until it is there again or the file says so.
     ///
     /// - Parameter entry: With the names of now.
@@ -21,6 +16,7 @@ extension SchemaEvolution {
         let result = entry.changingEnds { end in
             guard end.isEnforced, let other = catalog.table(end.references.value) else { return }
             let names = end.columns.map(\.value)
+            let list = names.joined(separator: ", ")
             let key = file.tables.first { $0.table.value == other.name }?.ownKey ?? []
             let before = known.first { $0.table == other.oid && Set($0.columns) == Set(table.numbers(of: names)) }
             let constraint = table.foreignKey(over: names, to: other.name, key: key)
@@ -28,8 +24,7 @@ extension SchemaEvolution {
                 kept.insert(TableMemory.ForeignKey(constraint, from: table, to: other))
                 if before?.isDropped == true {
                     tell(
-                        names, table,
-                        "a foreign key leads from (\(names.joined(separator: ", "))) to \(other.name) again",
+                        names, table, "a foreign key leads from (\(list)) to \(other.name) again",
                         "it is believed, and the table is read while the stream goes on")
                 }
                 return
@@ -51,14 +46,14 @@ extension SchemaEvolution {
             guard isNew else { return }
             let what =
                 constraint.map { "\($0.constraintName) is \($0.gap ?? "") now" }
-                ?? "no foreign key leads from (\(names.joined(separator: ", "))) to \(other.name) any more"
+                ?? "no foreign key leads from (\(list)) to \(other.name) any more"
             let file = memory[place].fileName
             tell(
                 names, table, what,
                 "what it relates is related whenever both rows are there, and the table is read while the stream goes on",
                 policies[.foreignKeyDropped],
                 advice: memory[place].adopted == nil
-                    ? "write enforced: false beside columns: [\(names.joined(separator: ", "))] under \(file) in the mapping"
+                    ? "write enforced: false beside columns: [\(list)] under \(file) in the mapping"
                     : nil)
         }
         memory[place].foreignKeys = kept.sorted()

@@ -1,6 +1,6 @@
 // Part of Lockstep. See LICENSE.
 
-public import PostgreSQL
+internal import PostgreSQL
 
 // Tables whose rows are known by something else than the file says: its key is no key any more, or the stream does not carry
 // it.
@@ -28,14 +28,9 @@ extension SchemaEvolution {
     /// Whether a part of what a table makes is another one because rows that it refers to have another key now.
     public func isOfChangedKey(_ part: TableContent.Part) -> Bool {
         rekeyed.keys.contains { name in
-            guard let table = catalog.table(name), keyChange(of: name) != nil else { return false }
+            guard let table = catalog.table(name), followed(.keyChanged, of: name) != nil else { return false }
             return part.sources.contains(TableContent.Part.Source(table.oid))
         }
-    }
-
-    /// What has happened to a table's key just now.
-    public func keyChange(of table: QualifiedName) -> SchemaChange? {
-        changes.first { $0.kind == .keyChanged && $0.policy == .apply && $0.table == fileName(of: table) }
     }
 
     /// Puts another key in the place of one that is none any more.

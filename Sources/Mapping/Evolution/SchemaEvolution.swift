@@ -79,6 +79,11 @@ public struct SchemaEvolution: Sendable {
     /// What the pipeline has to wait for.
     public var pausing: [SchemaChange] { changes.filter { $0.policy == .pause } }
 
+    /// What has happened to a table just now that the graph follows, of one kind.
+    public func followed(_ kind: SchemaChangeKind, of table: QualifiedName) -> SchemaChange? {
+        changes.first { $0.kind == kind && $0.policy == .apply && $0.table == fileName(of: table) }
+    }
+
     // MARK: The file's own changes
 
     /// Tables that the file has since lately, as they are called now.

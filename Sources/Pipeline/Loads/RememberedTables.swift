@@ -34,6 +34,9 @@ struct RememberedTables: Sendable {
         }
     }
 
+    /// Labels and types of what the graph has of them.
+    var names: Set<String> { Set(entries.flatMap(\.content.names)) }
+
     /// Nothing else is made of the tables, whatever they are called.
     func isSame(as other: RememberedTables) -> Bool {
         func marks(_ tables: RememberedTables) -> Set<String> {

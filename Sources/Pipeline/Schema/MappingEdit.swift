@@ -26,7 +26,7 @@ struct MappingEdit {
             !then.parts.contains(where: part.isSame) && !evolution.explains(part)
                 && !then.parts.filter(part.replaces).contains(where: evolution.explains)
         }
-        let keyChange = evolution.keyChange(of: now.table)
+        let keyChange = evolution.followed(.keyChanged, of: now.table)
         let isMoved = keyChange != nil || then.names != now.content.names || new.contains { $0.kind == .key }
         // Rows that did not count may do now.
         let isRead = isMoved || !new.isEmpty || gone.contains { $0.kind == .rule }
@@ -38,9 +38,9 @@ struct MappingEdit {
         let parts = gone + new
         let isOfKey = keyChange != nil || (!parts.isEmpty && parts.allSatisfy(evolution.isOfChangedKey))
         // So has a foreign key that is gone, or there again: rows wait for an end, or do no more.
-        let loosened = evolution.foreignKeyChange(of: now.table)
+        let loosened = evolution.followed(.foreignKeyDropped, of: now.table)
         let isOfForeignKey = loosened != nil && !parts.isEmpty && parts.allSatisfy { $0.kind == .waiting }
-        let cause = keyChange ?? evolution.adoption(of: now.table) ?? (isOfForeignKey ? loosened : nil)
+        let cause = keyChange ?? evolution.followed(.tableAdded, of: now.table) ?? (isOfForeignKey ? loosened : nil)
         let kind: SchemaChangeKind = isOfKey ? .keyChanged : .mappingEdited
         let policy = isOfKey || cause != nil ? .apply : plan.file.schemaChanges[.mappingEdited]
         let action =

@@ -129,7 +129,7 @@ struct SchemaFollowing {
 
     /// Nodes that somebody else has put there would be taken for those of a new table.
     private func refuseForeignContent(_ graph: BoltChannel) throws(PipelineError) {
-        let own = Set((before?.entries ?? []).flatMap(\.content.names))
+        let own = before?.names ?? []
         let moved = edits.filter(\.isMoved).map(\.table)
         var mapping = plan.mapping
         mapping.nodes.removeAll { node in

@@ -262,7 +262,8 @@ extension StreamPump {
             if let node, let custom = node.custom {
                 // Goes first: what it looks for may hang on what is cut off next.
                 let text = node.customStatement(.delete, of: custom)
-                try put(between([EncodedStatement(text: text, table: table, rows: missing, custom: .delete)]))
+                let delete = EncodedStatement(text: text, table: table, rows: missing, custom: .delete)
+                try put(between([note(load, beside, settling), delete]))
             }
             if let node {
                 // Some have millions of relationships.

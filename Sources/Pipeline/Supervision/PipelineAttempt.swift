@@ -110,7 +110,7 @@ final class PipelineAttempt: Sendable {
         let memory = try SchemaMemory.read(graph, pipeline: settings.name)
         let views = try ViewState.read(graph, pipeline: settings.name)
         let remembered = try RememberedTables.read(pipeline: settings.name, graph)
-        let own = Set(remembered?.entries.flatMap(\.content.names) ?? [])
+        let own = remembered?.names ?? []
         let (plan, evolution, unfit) = try PipelinePlan.evolved(
             file, source, memory: memory, sparing: Set(views.map(\.table)),
             // A first read goes on only with the tables that it began with.
