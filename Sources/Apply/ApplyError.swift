@@ -77,9 +77,3 @@ public struct ApplyError: Error, Sendable, CustomStringConvertible {
         self.init(kind, table: table, lsn: lsn, code: error.code, error.description)
     }
 }
-
-extension BoltError {
-    /// Another transaction deleted what the statement had found and not yet read: the same again finds what is there.
-    /// The server counts it among the client's errors.
-    public var isOvertaken: Bool { code == "Neo.ClientError.Statement.EntityNotFound" }
-}

@@ -105,6 +105,10 @@ public struct BoltError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The server says that the same work may succeed when it is done again: deadlocks, memory, a change of leader.
     public var isTransient: Bool { failure?.isTransient ?? false }
 
+    /// Another transaction deleted what the statement had found and not yet read: the same again finds what is there.
+    /// The server counts it among the client's errors.
+    public var isOvertaken: Bool { code == "Neo.ClientError.Statement.EntityNotFound" }
+
     /// The connection could not be made or is gone; a new one may work.
     public var isConnectionLoss: Bool {
         switch kind {

@@ -89,14 +89,14 @@ public final class GraphServer: Sendable {
     /// Kills the server, the Java process itself and whatever started it, with SIGKILL and waits for their end.
     public func kill9() async throws { try await process.killAll() }
 
-    /// Runs one query in a transaction of its own, over a connection of its own; again where the server asks for that, as after
-    /// a deadlock with somebody else's transaction.
+    /// Runs one query in a transaction of its own, over a connection of its own; again where somebody else's transaction was in
+    /// the way: a deadlock, or what the query had found is deleted.
     @discardableResult
     public func query(_ cypher: String, _ parameters: [String: BoltValue] = [:]) async throws -> BoltResult {
         for _ in 0..<10 {
             do {
                 return try await queryOnce(cypher, parameters)
-            } catch let error as BoltError where error.isTransient {}
+            } catch let error as BoltError where error.isTransient || error.isOvertaken {}
         }
         return try await queryOnce(cypher, parameters)
     }
