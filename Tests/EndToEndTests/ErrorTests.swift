@@ -67,37 +67,36 @@ struct `When something stands in the way` {
 
     @Test(arguments: GraphServer.kinds.prefix(1))
     func `a server that is down is waited for, at the start and later`(kind: GraphServer.Kind) async throws {
-        try kind.requireAvailable()
         let postgres = try await PostgresServer(authentication: .scram)
-        let project = try await Project(
-            "down", postgres: postgres, graph: GraphServer(kind), schema: Self.schema)
-        try await project.propose()
-        try await project.graph.stop()
-        let running = try project.start(["run"])
-        try await running.says("retrying")
-        try await project.graph.start()
-        try await project.settle()
-        try await project.expectEqual("after the graph came")
+        try await Project.on(kind, "down", schema: Self.schema, postgres: postgres) { project in
+            try await project.propose()
+            try await project.graph.stop()
+            let running = try project.start(["run"])
+            try await running.says("retrying")
+            try await project.graph.start()
+            try await project.settle()
+            try await project.expectEqual("after the graph came")
 
-        try await postgres.stop(.fast)
-        try await eventually("another retry is announced") { running.log.split(separator: "retrying").count > 2 }
-        try await postgres.start()
-        try await project.sql("INSERT INTO member VALUES (3, 1, 'z')")
-        try await project.settle()
+            try await postgres.stop(.fast)
+            try await eventually("another retry is announced") { running.log.split(separator: "retrying").count > 2 }
+            try await postgres.start()
+            try await project.sql("INSERT INTO member VALUES (3, 1, 'z')")
+            try await project.settle()
 
-        try await project.graph.stop()
-        try await project.sql("UPDATE member SET club = 2")
-        try await project.graph.start()
-        try await project.settle()
-        try await project.expectEqual("after both went and came")
-        expectDiscreet(running.log)
-        try await running.stop(signal: SIGINT)
+            try await project.graph.stop()
+            try await project.sql("UPDATE member SET club = 2")
+            try await project.graph.start()
+            try await project.settle()
+            try await project.expectEqual("after both went and came")
+            expectDiscreet(running.log)
+            try await running.stop(signal: SIGINT)
 
-        // Stopped while a server is away, too.
-        try await project.graph.stop()
-        let waiting = try project.start(["run"])
-        try await waiting.says("retrying")
-        try await waiting.stop()
+            // Stopped while a server is away, too.
+            try await project.graph.stop()
+            let waiting = try project.start(["run"])
+            try await waiting.says("retrying")
+            try await waiting.stop()
+        }
     }
 
     @Test(arguments: oneKind)

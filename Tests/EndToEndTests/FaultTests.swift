@@ -18,39 +18,38 @@ struct `When something is killed` {
 
     @Test(arguments: soak == nil ? GraphServer.newest : GraphServer.kinds)
     func `under load, readers see whole transactions and both sides end equal`(kind: GraphServer.Kind) async throws {
-        try kind.requireAvailable()
-        var dice = Dice.thrown
-        let project = try await Project(
-            "faults", postgres: PostgresServer(), graph: GraphServer(kind), schema: Bank.schema())
-        try await project.propose()
-        let workload = Bank.Workload(project)
-        let reader = Bank.Reader(project)
-        let end = Self.soak.map { MonotonicTime.after(.seconds($0 * 60)) }
-        let first = try project.start(["run"])
-        try await project.settle()
-        let rounds = Victim.allCases.shuffled(using: &dice)
-        let moments = rounds.map { _ in 1 + dice.pick(200) }
-        let seed = dice.seed
+        try await Project.on(kind, "faults", schema: Bank.schema(), postgres: PostgresServer()) { project in
+            var dice = Dice.thrown
+            try await project.propose()
+            let workload = Bank.Workload(project)
+            let reader = Bank.Reader(project)
+            let end = Self.soak.map { MonotonicTime.after(.seconds($0 * 60)) }
+            let first = try project.start(["run"])
+            try await project.settle()
+            let rounds = Victim.allCases.shuffled(using: &dice)
+            let moments = rounds.map { _ in 1 + dice.pick(200) }
+            let seed = dice.seed
 
-        let running = try await workload.during(dice: dice) {
-            try await reader.during {
-                var running = first
-                var round = 0
-                while round < rounds.count || end.map({ MonotonicTime.now < $0 }) == true {
-                    let victim = rounds[round % rounds.count]
-                    try await reader.advance(by: 4)
-                    try await workload.advance(by: moments[round % moments.count])
-                    running = try await Self.kill(victim, of: project, running)
-                    try await Self.recover(project, running, "round \(round), \(victim), LOCKSTEP_SEED=\(seed)")
-                    round += 1
+            let running = try await workload.during(dice: dice) {
+                try await reader.during {
+                    var running = first
+                    var round = 0
+                    while round < rounds.count || end.map({ MonotonicTime.now < $0 }) == true {
+                        let victim = rounds[round % rounds.count]
+                        try await reader.advance(by: 4)
+                        try await workload.advance(by: moments[round % moments.count])
+                        running = try await Self.kill(victim, of: project, running)
+                        try await Self.recover(project, running, "round \(round), \(victim), LOCKSTEP_SEED=\(seed)")
+                        round += 1
+                    }
+                    return running
                 }
-                return running
             }
+            try await project.settle()
+            #expect(reader.complaints.isEmpty, "LOCKSTEP_SEED=\(seed): \(reader.complaints.prefix(5))")
+            try await project.expectEqual("LOCKSTEP_SEED=\(seed)")
+            try await running.stop()
         }
-        try await project.settle()
-        #expect(reader.complaints.isEmpty, "LOCKSTEP_SEED=\(seed): \(reader.complaints.prefix(5))")
-        try await project.expectEqual("LOCKSTEP_SEED=\(seed)")
-        try await running.stop()
     }
 
     /// Kills it, and starts again what does not come back by itself.
@@ -84,29 +83,29 @@ struct `When something is killed` {
 
     @Test(arguments: GraphServer.newest)
     func `during the first read, it goes on and both sides end equal`(kind: GraphServer.Kind) async throws {
-        try kind.requireAvailable()
-        var dice = Dice.thrown
-        let project = try await Project(
-            "first", postgres: PostgresServer(), graph: GraphServer(kind), schema: Bank.schema(parcels: 6000))
-        try await project.propose()
-        try project.edit { text in text += "\nbatch: {rows: 100}\n" }
-        var running = try project.start(["run"])
-        for victim in Victim.allCases {
-            let amount = 1 + dice.pick(12_000)
-            // From here to there it reads for a second or two.
-            try await eventually("the graph has \(amount) items", within: .seconds(60)) {
-                let count = try? await project.graph.query("MATCH (n:Item) RETURN count(n)").rows.first?.first?
-                    .integerValue
-                return (count ?? 0) >= Int64(amount)
+        let schema = Bank.schema(parcels: 6000)
+        try await Project.on(kind, "first", schema: schema, postgres: PostgresServer()) { project in
+            var dice = Dice.thrown
+            try await project.propose()
+            try project.edit { text in text += "\nbatch: {rows: 100}\n" }
+            var running = try project.start(["run"])
+            for victim in Victim.allCases {
+                let amount = 1 + dice.pick(12_000)
+                // From here to there it reads for a second or two.
+                try await eventually("the graph has \(amount) items", within: .seconds(60)) {
+                    let count = try? await project.graph.query("MATCH (n:Item) RETURN count(n)").rows.first?.first?
+                        .integerValue
+                    return (count ?? 0) >= Int64(amount)
+                }
+                running = try await Self.kill(victim, of: project, running)
+                try await project.sql(
+                    "UPDATE account SET balance = balance + 1; DELETE FROM parcel WHERE id % 100 = \(amount % 100)")
             }
-            running = try await Self.kill(victim, of: project, running)
-            try await project.sql(
-                "UPDATE account SET balance = balance + 1; DELETE FROM parcel WHERE id % 100 = \(amount % 100)")
+            try await project.settle()
+            #expect(running.process.isRunning, "\(running.log.suffix(3000))")
+            #expect(!running.log.contains("begins again"), "\(running.log.suffix(3000))")
+            try await project.expectEqual("LOCKSTEP_SEED=\(dice.seed)")
+            try await running.stop()
         }
-        try await project.settle()
-        #expect(running.process.isRunning, "\(running.log.suffix(3000))")
-        #expect(!running.log.contains("begins again"), "\(running.log.suffix(3000))")
-        try await project.expectEqual("LOCKSTEP_SEED=\(dice.seed)")
-        try await running.stop()
     }
 }

@@ -113,23 +113,8 @@ public final class GraphServer: Sendable {
         }
     }
 
-    /// Leaves the server running and as empty as a new one.
-    public func wipe() async throws {
-        switch kind {
-        case .arcadeDB: try await startAfresh()
-        case .neo4j: try await removeEverything()
-        }
-    }
-
-    // ArcadeDB starts in a second and deletes 5,000 nodes in that time; and labels, relationship types and the types of
-    // constrained properties would outlive their last node there.
-    private func startAfresh() async throws {
-        try await kill9()
-        try FileManager.default.removeItem(at: process.folder.appending(path: "databases"))
-        try await start()
-    }
-
-    private func removeEverything() async throws {
+    /// Leaves Neo4j running and as empty as a new one.
+    public func removeEverything() async throws {
         // In slices: one transaction for all could exceed the server's memory.
         while try await deleteSlice() > 0 {}
         for constraint in try await names("SHOW CONSTRAINTS") {
