@@ -12,6 +12,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     public enum Disposition: Sendable, Equatable {
         /// Start again from the checkpoint after a pause.
         case retry
+        /// The same: somebody has locked a table. What is done beside the stream waits for that.
+        case retryUnlocked
         /// The same, but without longer and longer pauses: somebody else's transaction was in the way.
         case retrySoon
         /// The same for a few seconds: a server that has just started may not know its databases yet.
@@ -89,6 +91,7 @@ extension PipelineError {
             self.init(cause)
             // A table or a column that is read has got another name since the catalog was read.
             if ["42P01", "42703"].contains(cause.sqlState) { self.disposition = .schemaChanged }
+            if error.isOfLock { self.init("a table is locked", error.description, disposition: .retryUnlocked) }
         case .protocolViolation, .streamEnded, .tableMissing:
             self.init("PostgreSQL failed", error.description, disposition: disposition)
         case .stopped: self.init("stopped", error.description)

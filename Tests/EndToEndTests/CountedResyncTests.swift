@@ -98,10 +98,7 @@ struct `A table without a key that is read again` {
     }
 
     private static func expectLoaded(_ project: Project, _ note: String) async throws {
-        try await eventually("it is done: \(note)", within: .seconds(60), every: .milliseconds(20)) {
-            try await project.cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
-        }
-        try await project.settle()
+        try await project.settleLoads()
         try await project.expectEqual("\(note)")
     }
 

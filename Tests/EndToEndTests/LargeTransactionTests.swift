@@ -1,6 +1,7 @@
 // Part of Lockstep. See LICENSE.
 
 import Bolt
+import PostgreSQL
 import TestServers
 import TestSupport
 import Testing
@@ -170,35 +171,112 @@ struct `A transaction that is applied in parts` {
         }
     }
 
+    /// A table whose rows change places, one that names its rows by another column, and two that change beside them.
+    private static let ranks = """
+        CREATE TABLE rank (id int PRIMARY KEY DEFERRABLE, code text UNIQUE NOT NULL, name text, bio text);
+        ALTER TABLE rank REPLICA IDENTITY FULL, ALTER bio SET STORAGE EXTERNAL;
+        CREATE TABLE soldier (id int PRIMARY KEY, rank text REFERENCES rank (code) DEFERRABLE);
+        CREATE TABLE country (id int PRIMARY KEY, code text UNIQUE NOT NULL);
+        CREATE TABLE city (id int PRIMARY KEY, country text REFERENCES country (code));
+        INSERT INTO rank SELECT i, 'c' || i, 'r' || i, repeat('b', 3000) FROM generate_series(1, 1500) i;
+        INSERT INTO soldier SELECT i, 'c' || i FROM generate_series(1, 1500) i;
+        INSERT INTO country SELECT i, 'c' || i FROM generate_series(1, 2000) i;
+        INSERT INTO city SELECT i, 'c' || i FROM generate_series(1, 2000) i;
+        """
+
+    /// Most rows take others' keys, some go and some come; and behind it small transactions that do the same.
+    private static func exchange(_ round: Int) -> String {
+        """
+        BEGIN; SET CONSTRAINTS ALL DEFERRED;
+        UPDATE rank SET id = (SELECT min(id) + max(id) FROM rank) - id;
+        DELETE FROM rank WHERE id % 10 = \(round) AND NOT EXISTS (SELECT FROM soldier s WHERE s.rank = code);
+        INSERT INTO rank SELECT 10000 * \(round) + i, 'n\(round)' || i, 'new', 'b' FROM generate_series(1, 100) i;
+        INSERT INTO soldier SELECT 10000 * \(round) + i, 'n\(round)' || i FROM generate_series(1, 50) i;
+        UPDATE soldier SET rank = 'n\(round)' || (id % 100 + 1) WHERE id % 9 = \(round); DELETE FROM city WHERE id % 20 = \(round);
+        COMMIT;
+        BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE rank SET id = 200 - id WHERE id BETWEEN 90 AND 110; COMMIT;
+        UPDATE rank SET name = 'u\(round)' WHERE id % 50 = \(round);
+        UPDATE rank SET id = id + 5000 WHERE id BETWEEN 100 * \(round) AND 100 * \(round) + 5;
+        DELETE FROM rank WHERE id % 40 = 7 AND NOT EXISTS (SELECT FROM soldier s WHERE s.rank = code);
+        INSERT INTO rank SELECT i, 'z\(round)' || i, 'z', NULL FROM generate_series(1, 2000) i
+            WHERE i % 40 = 7 AND NOT EXISTS (SELECT FROM rank WHERE id = i);
+        """
+    }
+
     @Test(arguments: GraphServer.newest)
-    func `stays whole where a part would not tell whose key it is`(kind: GraphServer.Kind) async throws {
-        let schema = """
-            CREATE TABLE rank (id int PRIMARY KEY DEFERRABLE, name text);
-            ALTER TABLE rank REPLICA IDENTITY FULL;
-            CREATE TABLE country (id int PRIMARY KEY, code text UNIQUE NOT NULL);
-            CREATE TABLE city (id int PRIMARY KEY, country text REFERENCES country (code));
-            INSERT INTO rank SELECT i, 'r' || i FROM generate_series(1, 2000) i;
-            INSERT INTO country SELECT i, 'c' || i FROM generate_series(1, 2000) i;
-            INSERT INTO city SELECT i, 'c' || i FROM generate_series(1, 2000) i;
-            """
-        try await Project.on(kind, "whole", schema: schema) { project in
+    func `passes over a table whose rows exchange their keys, which is read again`(kind: GraphServer.Kind) async throws
+    {
+        try await Project.on(kind, "exchanged", schema: Self.ranks) { project in
+            try await project.propose()
+            try project.applyInParts(of: 50, above: 300)
+            try await project.whileRunning { running in
+                try await project.settle()
+                try await project.sql(Self.exchange(1))
+                try await running.says("public.rank is read again behind the transaction")
+                try await running.loads("public.rank")
+                try await project.settle()
+                try await project.expectEqual("while it runs")
+                // It is to be read, and cannot yet, as is another one that somebody has locked: what comes meanwhile finds it
+                // incomplete.
+                let locking = try PostgresConnection(
+                    PostgresConfiguration(project.postgres.url(database: project.database)))
+                try locking.execute("BEGIN; LOCK TABLE country")
+                try await project.succeed("resync", "country", "--no-wait")
+                try await project.sql(Self.exchange(2))
+                try await project.settle()
+                let loads = "MATCH (l:LockstepLoad) RETURN l.reason, l.pass ORDER BY l.reason"
+                #expect(try await project.cypher(loads) == "large transaction|null\nresync|null")
+                locking.close()
+                try await project.settleLoads()
+                try await project.expectEqual("while tables are read")
+            }
+            try await project.sql(Self.exchange(3))
+            var running = try project.start(["run"])
+            try await eventually("a part is in the graph", within: .seconds(60), every: .milliseconds(5)) {
+                try await project.partial()?.pass == "relationships"
+            }
+            try await running.kill9()
+            #expect(
+                try await project.cypher("MATCH (l:LockstepLoad) RETURN l.reason, l.pass") == "large transaction|null")
+            running = try project.start(["run"])
+            try await eventually("it is being read", within: .seconds(60), every: .milliseconds(5)) {
+                try await project.cypher("MATCH (l:LockstepLoad {reason: 'large transaction'}) RETURN l.pass")
+                    == "nodes"
+            }
+            try await running.kill9()
+            try await project.sql(Self.exchange(4))
+            running = try project.start(["run", "--resnapshot"])
+            let read = "MATCH (l:LockstepLoad {reason: 'first read', table: 'rank'}) RETURN l.rows > 0"
+            try await eventually("a part of it is read", within: .seconds(60), every: .milliseconds(5)) {
+                try await project.cypher(read) == "true"
+            }
+            try await running.kill9()
+            try await project.sql(Self.exchange(5))
+            try await project.whileRunning { running in
+                try await running.says("public.rank is read again behind the transaction")
+                try await project.settleLoads()
+                try await project.expectEqual("behind a first read")
+                try await project.expectNoTraceOfParts()
+            }
+        }
+    }
+
+    @Test(arguments: GraphServer.newest)
+    func `changes a key that others do not name`(kind: GraphServer.Kind) async throws {
+        try await Project.on(kind, "named", schema: Self.ranks) { project in
             try await project.propose()
             try project.applyInParts(of: 50, above: 100)
             try await project.whileRunning { running in
                 try await project.settle()
-                try await project.sql("UPDATE rank SET id = 2001 - id")
-                try await project.settle()
-                #expect(!running.log.contains("applied in parts"))
                 // Nobody takes a key that another has, or had.
                 try await project.sql(
-                    "INSERT INTO rank SELECT i + 2000, 'n' FROM generate_series(1, 500) i; UPDATE rank SET name = 'u'")
+                    """
+                    INSERT INTO rank SELECT i + 2000, 'n' || i, 'n' FROM generate_series(1, 500) i;
+                    UPDATE rank SET name = 'u'; UPDATE country SET id = id + 10000
+                    """)
                 try await project.settle()
                 #expect(running.log.ranges(of: "applied in parts").count == 1)
-                try await project.expectEqual()
-                // Cities refer to what they do not follow: by another column than the key that changes.
-                try await project.sql("UPDATE country SET id = id + 10000")
-                try await project.settle()
-                #expect(running.log.ranges(of: "applied in parts").count == 2)
+                #expect(!running.log.contains("is read again"))
                 try await project.expectEqual()
                 try await project.sql(
                     "DELETE FROM city WHERE id < 1000; UPDATE country SET code = 'd' || code WHERE id < 10800")

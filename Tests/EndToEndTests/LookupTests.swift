@@ -148,10 +148,7 @@ struct `What nodes look up` {
         func resync(_ arguments: String...) async throws {
             let load = try project.start(["resync"] + arguments)
             #expect(try await load.process.waitForExit(within: .seconds(60)) == .code(0), "\(load.log)")
-            try await eventually("the load is done", within: .seconds(60), every: .milliseconds(50)) {
-                try await project.cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
-            }
-            try await project.settle()
+            try await project.settleLoads()
         }
         try await project.sql("INSERT INTO orders SELECT i, 'n', 'zz', 9, NULL, 20 FROM generate_series(901, 930) i")
         try await project.settle()

@@ -104,7 +104,7 @@ struct `A partitioned table` {
                 try await project.settle()
                 try await project.sql("TRUNCATE reading_1")
                 try await running.says("public.reading: \(emptied): it is read again: ")
-                try await project.expectLoaded()
+                try await project.settleLoads()
                 try await project.expectEqual("read again beside the stream")
             }
             #expect(try await project.succeed("status").contains(emptied))
@@ -126,7 +126,7 @@ struct `A partitioned table` {
             try project.edit { $0.replace("partitionsChanged: pause", with: "partitionsChanged: apply") }
             try await project.whileRunning { running in
                 try await running.says(words + " is read again: ")
-                try await project.expectLoaded()
+                try await project.settleLoads()
                 try await project.expectEqual("read again for what happened while nobody looked")
             }
             // Somebody who keeps what partitions leave behind says so, and is told.
@@ -152,14 +152,6 @@ struct `A partitioned table` {
 }
 
 extension Project {
-    /// Nothing is read again any more.
-    fileprivate func expectLoaded() async throws {
-        try await eventually("the table is read again", within: .seconds(30), every: .milliseconds(50)) {
-            try await cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
-        }
-        try await settle()
-    }
-
     fileprivate func expectPartitions(_ names: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         try await eventually("the partitions are known", within: .seconds(20)) {
             try await cypher(

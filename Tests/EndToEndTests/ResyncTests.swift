@@ -2,6 +2,7 @@
 
 import Bolt
 import Foundation
+import PostgreSQL
 import TestServers
 import TestSupport
 import Testing
@@ -148,14 +149,45 @@ struct `Tables that are read again` {
                     try await running.kill9()
                     running = try project.start(["run"])
                 }
-                try await eventually("it is done", within: .seconds(60)) {
-                    try await project.cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
-                }
+                try await project.settleLoads()
                 return running
             }
             try await project.settle()
             try await project.expectEqual()
             try await running.stop()
+        }
+    }
+
+    @Test func `wait for whoever has locked one, and the stream does not`() async throws {
+        try await Project.on(try #require(GraphServer.newest.first), "locked", schema: Self.schema) { project in
+            try await project.propose()
+            try Self.edit(project)
+            try await project.whileRunning { running in
+                try await project.settle()
+                for text in Self.damage { _ = try await project.cypher(text) }
+                for pass in ["nodes", "leftovers", "relationships"] {
+                    let locking = try PostgresConnection(
+                        PostgresConfiguration(project.postgres.url(database: project.database)))
+                    try await project.succeed("resync", "--all", "--no-wait")
+                    try await eventually("it is in the pass \(pass)", within: .seconds(60), every: .milliseconds(2)) {
+                        try await project.cypher("MATCH (l:LockstepLoad {pass: '\(pass)'}) RETURN count(l) > 0")
+                            == "true"
+                    }
+                    try locking.execute("BEGIN; LOCK TABLE task")
+                    let waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'task'::regclass"
+                    try await eventually("it waits for the lock, or is done", within: .seconds(60)) {
+                        if try await project.sql(waits) == "t" { return true }
+                        return try await project.cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
+                    }
+                    try await project.sql("UPDATE remark SET text = '\(pass)'")
+                    try await project.settle()
+                    #expect(try await project.cypher("MATCH (r:Remark) RETURN DISTINCT r.text") == "\(pass)")
+                    locking.close()
+                    try await project.settleLoads()
+                }
+                try await project.expectEqual()
+                #expect(!running.log.contains("retrying"), "\(running.log.suffix(3000))")
+            }
         }
     }
 

@@ -12,6 +12,7 @@ public final class BatchEncoder {
     private let mapping: GraphMapping
     private let part: TableProgram.Part
     private let keepsNodes: Bool
+    /// Of a table, up to which change of the transaction none of its own counts.
     private let truncations: [QualifiedName: Int]
     /// Tables of which the graph may hold newer rows than the changes that come, or lack some.
     private let unsettled: Set<QualifiedName>
@@ -65,7 +66,7 @@ public final class BatchEncoder {
         transaction = xid
         self.part = part
         keepsNodes = true
-        truncations = survey.truncations
+        truncations = survey.truncations.merging(survey.undecided.lazy.map { ($0, .max) }) { max($0, $1) }
     }
 
     /// Encodes the changes of `range`.

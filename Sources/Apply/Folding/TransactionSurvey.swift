@@ -10,11 +10,12 @@ public struct TransactionSurvey {
     /// Of a table that was truncated, how many changes the transaction had up to and with its last truncation: none of
     /// that table's own among them counts.
     public private(set) var truncations: [QualifiedName: Int] = [:]
-    /// The transaction cannot be cut: two rows may have the same key for a while, so that a part would not tell which of
-    /// them a change is of. That takes a deferrable key, a row that comes to it, and one that leaves it.
-    public var isIndivisible: Bool {
+    /// Tables of which a part would not tell which row a change is of, as two may have the same key for a while. That takes
+    /// a deferrable key, a row that comes to one, and one that leaves one. Their changes are passed over, and they are read
+    /// again.
+    public var undecided: Set<QualifiedName> {
         let gaining = Set(relations.filter(\.gainsKeys).map(\.table))
-        return relations.contains { $0.leavesKeys && gaining.contains($0.table) }
+        return Set(relations.filter { $0.leavesKeys && gaining.contains($0.table) }.map(\.table))
     }
     /// Changes looked at so far.
     public private(set) var changeCount = 0

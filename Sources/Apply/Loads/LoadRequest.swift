@@ -18,6 +18,8 @@ public struct LoadRequest: Sendable, Equatable {
         case mappingChanged = "mapping changed"
         /// The table's columns have changed in a way that the stream does not carry row by row.
         case schemaChanged = "schema changed"
+        /// A transaction that went in parts changed its rows in a way that no part tells.
+        case largeTransaction = "large transaction"
         /// A table that it refers to is loaded: its relationships are written again.
         case refers
     }

@@ -95,6 +95,13 @@ public enum LoadStore {
         (putText, ["rows": .list(loads.map { .list(row($0, pipeline)) })])
     }
 
+    /// For ``GraphWriter/write(_:and:expecting:)``: removes requests that are fulfilled.
+    public static func removing(
+        _ loads: [TableLoad], pipeline: String
+    ) -> (cypher: String, parameters: [String: BoltValue]) {
+        (deleteText, ["rows": .list(loads.map { .list([.string(pipeline), .string($0.request.id)]) })])
+    }
+
     /// For ``GraphWriter/write(_:and:expecting:)``: forgets everything that was to be loaded.
     public static func clearing(pipeline: String) -> (cypher: String, parameters: [String: BoltValue]) {
         ("MATCH (l:\(label) {pipeline: $pipeline}) DELETE l", ["pipeline": .string(pipeline)])

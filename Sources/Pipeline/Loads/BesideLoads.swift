@@ -15,6 +15,7 @@ final class BesideLoads {
     static let rowsPerRange = 5000
     /// While the stream has something to bring, loading takes no more than this part of the time.
     private static let share = 0.25
+    private static let lockInterval: Duration = .seconds(1)
 
     let settings: PipelineSettings
     private let report: @Sendable (PipelineEvent) -> Void
@@ -27,6 +28,7 @@ final class BesideLoads {
     /// Requests may have come.
     var isWoken = false
     private var notBefore = MonotonicTime.now
+    private var lockedUntil = MonotonicTime.now
     private var began = (at: MonotonicTime.now, share: 0.0)
 
     // Of those that are being loaded:
@@ -36,7 +38,8 @@ final class BesideLoads {
     /// Nil when they can be seen, and where none are begun with.
     var earlier: EarlierTransactions?
     private var plans: [QualifiedName: [TableHeap]] = [:]
-    var leftovers: (table: QualifiedName, keys: PagedQuery)?
+    /// What the graph has of a table, and a page of it that is still to be looked for.
+    var leftovers: (table: QualifiedName, keys: PagedQuery, page: [[BoltValue]]?)?
     /// The load of which it was told that the stream waits for it.
     var counting: String?
 
@@ -66,7 +69,13 @@ final class BesideLoads {
     // MARK: When
 
     /// - Parameter hasMore: The stream has something to bring, too.
-    func isDue(_ hasMore: Bool) -> Bool { !hasMore || MonotonicTime.now >= notBefore }
+    func isDue(_ hasMore: Bool) -> Bool { MonotonicTime.now >= (hasMore ? notBefore : lockedUntil) }
+
+    /// Somebody has locked a table. That is asked again now and then: the stream waits while it is.
+    func postpone() {
+        lockedUntil = .after(Self.lockInterval)
+        notBefore = lockedUntil
+    }
 
     func worked(since start: MonotonicTime) {
         let now = MonotonicTime.now
@@ -78,6 +87,14 @@ final class BesideLoads {
 
     /// Tables that nobody has begun to read, as a whole or for their relationships.
     var waitingTables: Set<QualifiedName> { Set(waiting.map(\.request.table)) }
+
+    /// Those of them that lack rows until then.
+    var incompleteTables: Set<QualifiedName> {
+        Set(waiting.lazy.filter { $0.request.reason == .largeTransaction }.map(\.request.table))
+    }
+
+    /// Takes requests that the graph is being told of.
+    func add(_ loads: [TableLoad]) { waiting += loads }
 
     /// Reads what is asked for.
     ///
@@ -115,6 +132,12 @@ final class BesideLoads {
         }
         waiting.removeAll { load in taken.contains { $0.request.id == load.request.id } }
         return taken + mapping.referring(to: taken.map(\.request)).map { TableLoad($0) }
+    }
+
+    /// They could not be begun with.
+    func giveBack(_ loads: [TableLoad]) {
+        waiting += loads.filter { $0.request.reason != .refers }
+        plans = [:]
     }
 
     /// The heaps of a table for the pass in hand.

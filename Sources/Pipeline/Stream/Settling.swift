@@ -70,7 +70,7 @@ final class Settling {
         if let connection { return connection }
         // The stream cannot wait for whoever has locked a table.
         let made = try capture { () throws(CaptureError) in
-            try SnapshotCopy(settings.source, lockWaits: 500, stop: stop)
+            try SnapshotCopy(settings.source, lockWaits: 100, stop: stop)
         }
         connection = made
         return made

@@ -35,7 +35,6 @@ extension StreamPump {
             try setCounts(read, distinct, load, &digests, reader, beside, settling)
         } catch {
             switch error {
-            case .capture(let failure) where failure.isOfLock: return false
             case .capture(let failure): throw PipelineError(failure)
             case .consumer(let failure): throw failure
             }

@@ -17,9 +17,21 @@ extension StreamPump {
     mutating func advanceLoads(hasMore: Bool) throws(PipelineError) -> Bool {
         guard let beside, settling != nil || beside.hasWork, unfinished == nil, !stop.isStopped, beside.isDue(hasMore)
         else { return false }
+        let start = MonotonicTime.now
+        do throws(PipelineError) {
+            return try advance(beside, since: start)
+        } catch {
+            // The stream cannot wait for whoever has locked a table.
+            guard error.disposition == .retryUnlocked else { throw error }
+            if let reader = try settling?.reader() { try capture { () throws(CaptureError) in try reader.end() } }
+            beside.postpone()
+            return false
+        }
+    }
+
+    private mutating func advance(_ beside: BesideLoads, since start: MonotonicTime) throws(PipelineError) -> Bool {
         if beside.isWoken { try beside.lookForRequests(without: settling?.ledger.loads ?? []) }
         guard let settling else { return try beginLoads(beside) }
-        let start = MonotonicTime.now
         guard try areEarlierVisible(beside, settling) else {
             beside.worked(since: start)
             return false
@@ -72,13 +84,13 @@ extension StreamPump {
         views?.take(beside.takeViews(mapping))
         var refused: [TableLoad] = []
         let loads = beside.takeNext(mapping, refused: &refused)
+        if !refused.isEmpty { try put(between([LoadStore.remove(refused, pipeline: name)])) }
+        guard !loads.isEmpty else { return true }
         let ledger = LoadLedger(loads)
-        let name = beside.settings.name
-        if !loads.isEmpty {
-            let made = Settling(continuing: ledger, beside.settings, stop: stop)
+        let made = Settling(continuing: ledger, beside.settings, stop: stop)
+        do throws(PipelineError) {
             let reader = try made.reader()
             let snapshot = try capture { () throws(CaptureError) in try reader.begin() }
-            beside.begin(ledger)
             for load in loads {
                 let heaps = try beside.heaps(of: load.request.table, reader)
                 ledger.update(load) { $0.begin(over: heaps, mapping) }
@@ -87,19 +99,34 @@ extension StreamPump {
                 try EarlierTransactions(snapshot, reader, all: loads.contains(where: \.isOfEarlierRows))
             }
             try capture { () throws(CaptureError) in try reader.end() }
-            settling = made
-            useEncoder()
+        } catch {
+            beside.giveBack(loads)
+            throw error
         }
-        var statements: [EncodedStatement] = []
-        if !refused.isEmpty { statements.append(LoadStore.remove(refused, pipeline: name)) }
-        if !loads.isEmpty { statements.append(LoadStore.put(ledger.loads, pipeline: name)) }
-        if !statements.isEmpty { try put(between(statements)) }
+        beside.begin(ledger)
+        settling = made
+        useEncoder()
+        try put(between([LoadStore.put(ledger.loads, pipeline: name)]))
         return true
+    }
+
+    /// Asks for tables whose changes a transaction that goes in parts passes over. What it says is for its first part.
+    func requestLoads(of tables: Set<QualifiedName>, _ end: TransactionEnd) -> [EncodedStatement] {
+        guard !tables.isEmpty else { return [] }
+        for table in tables.sorted() {
+            report(
+                .warning(
+                    "\(table) is read again behind the transaction at \(end.commitLSN): rows came to keys and left keys in "
+                        + "it, which is DEFERRABLE, and it is too large to be applied at once"))
+        }
+        let loads = tables.sorted().map { TableLoad(LoadRequest($0, reason: .largeTransaction)) }
+        beside?.add(loads)
+        return [LoadStore.put(loads, pipeline: name)]
     }
 
     /// Everything is in, and nothing of it is newer than what the stream brings.
     private mutating func endLoads(_ beside: BesideLoads, _ settling: Settling) throws(PipelineError) {
-        let isDone = LoadStore.remove(settling.ledger.loads, pipeline: beside.settings.name)
+        let isDone = LoadStore.remove(settling.ledger.loads, pipeline: name)
         try put(between([isDone] + forgetViews(of: settling)))
         // Whoever reads that it is loaded looks for it in the graph.
         try awaitAcknowledgement()
@@ -125,7 +152,7 @@ extension StreamPump {
     /// What is known of a load by now, as a statement of the batch in hand.
     func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
         LoadStore.put(
-            settling.ledger.loads.filter { $0.request.id == load.request.id }, pipeline: beside.settings.name)
+            settling.ledger.loads.filter { $0.request.id == load.request.id }, pipeline: name)
     }
 
     mutating func endPass(
@@ -189,7 +216,6 @@ extension StreamPump {
         } catch {
             switch error {
             case .capture(let failure):
-                if failure.isOfLock { return false }
                 guard load.request.condition != nil, failure.isOfCondition else { throw PipelineError(failure) }
                 try giveUp(load, failure, beside, settling)
                 return true
@@ -249,14 +275,18 @@ extension StreamPump {
                 try put(batch)
             }
             let keys = EncodedStatement(text: query, table: table, rows: [])
-            beside.leftovers = (table, try PagedQuery(keys, graph, stop: stop))
+            beside.leftovers = (table, try PagedQuery(keys, graph, stop: stop), nil)
         }
-        guard let page = try beside.leftovers?.keys.next() else {
+        var next = beside.leftovers?.page
+        if next == nil { next = try beside.leftovers?.keys.next() }
+        guard let page = next else {
             beside.leftovers = nil
             try endPass(load, beside, settling)
             return true
         }
+        beside.leftovers?.page = page
         let missing = try missing(page[...], lookup, load, settling)
+        beside.leftovers?.page = nil
         var statements = [note(load, beside, settling)]
         if !missing.isEmpty {
             if let node, let custom = node.custom {
@@ -285,7 +315,7 @@ extension StreamPump {
     private mutating func missing(
         _ page: ArraySlice<[BoltValue]>, _ lookup: SourceLookup, _ load: TableLoad, _ settling: Settling
     ) throws(PipelineError) -> [[BoltValue]] {
-        let found = try readVisible(settling, { settling.ledger.raise(until: $0, of: load) }) {
+        let found = try readVisible(settling, waitsForLocks: false, { settling.ledger.raise(until: $0, of: load) }) {
             reader throws(CaptureError) -> [[BoltValue]]? in
             do throws(CaptureError) {
                 let found = try lookup.rows(page, into: ChangeBuffer(), reader)

@@ -29,7 +29,9 @@ extension StreamPump {
         stream.spooled = nil
         let isLarge = transaction.changeCount > limits.wholeRows || transaction.byteCount > limits.wholeBytes
         guard isLarge || transaction.end.commitLSN == unfinished?.commitLSN else {
-            return try takeWhole(transaction)
+            // It goes the way of those that come whole.
+            _ = try capture { () throws(CaptureError) in try stream.replay(transaction, into: buffer) }
+            return try transactionEnded()
         }
         try seal()
         var survey = TransactionSurvey(mapping: mapping)
@@ -37,21 +39,11 @@ extension StreamPump {
             survey.look(at: pump.buffer, range)
         }
         clearBuffer()
-        if survey.isIndivisible {
-            guard transaction.byteCount < Self.transactionBytesMax else { throw tooLarge() }
-            transaction.rewind()
-            try takeWhole(transaction)
-        } else {
-            settling?.received.append(transaction.end.xid)
-            try applyInParts(.spooled(transaction), end: transaction.end, survey)
-            clearBuffer()
-        }
-    }
-
-    /// Goes the way of transactions that come whole.
-    private mutating func takeWhole(_ transaction: SpooledTransaction) throws(PipelineError) {
-        _ = try capture { () throws(CaptureError) in try stream.replay(transaction, into: buffer) }
-        try transactionEnded()
+        // What is surveyed in part says nothing.
+        guard !stop.isStopped else { return }
+        settling?.received.append(transaction.end.xid)
+        try applyInParts(.spooled(transaction), end: transaction.end, survey)
+        clearBuffer()
     }
 
     /// The changes of one of the buffer's transactions.
@@ -59,9 +51,6 @@ extension StreamPump {
         let begin = transaction > 0 ? buffer.transactions[transaction - 1].changeCount : 0
         return begin..<buffer.transactions[transaction].changeCount
     }
-
-    /// Whether a transaction in the buffer may go in parts.
-    func mayBeCut(_ changes: Range<Int>) -> Bool { !survey(changes).isIndivisible }
 
     /// The buffer's last transaction is too large for one graph transaction, or a part of it is in the graph already.
     mutating func goesInParts() throws(PipelineError) -> Bool {
@@ -76,8 +65,7 @@ extension StreamPump {
             buffer.changes[changes].lazy.filter { $0.kind == .truncate }.map { Int($0.relation) })
         var size = changes.count
         for relation in truncated { size += try self.size(of: mapping.table(of: buffer.relations[relation])) }
-        guard size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes else { return false }
-        return mayBeCut(changes)
+        return size > limits.wholeRows || lastTransactionBytes > limits.wholeBytes
     }
 
     mutating func applyLastInParts() throws(PipelineError) {
@@ -91,13 +79,9 @@ extension StreamPump {
     mutating func applyInParts(transaction index: Int) throws(PipelineError) {
         guard !stop.isStopped else { return }
         let changes = changes(of: index)
-        try applyInParts(.buffered(changes), end: buffer.transactions[index], survey(changes))
-    }
-
-    private func survey(_ changes: Range<Int>) -> TransactionSurvey {
         var survey = TransactionSurvey(mapping: mapping)
         survey.look(at: buffer, changes)
-        return survey
+        try applyInParts(.buffered(changes), end: buffer.transactions[index], survey)
     }
 
     private func outOfOrder(_ unfinished: PartialTransaction, _ end: TransactionEnd) -> PipelineError {
@@ -121,9 +105,14 @@ extension StreamPump {
         let recounts = recounts
         let begin = PartialTransaction(commitLSN: end.commitLSN, pass: .truncations, changes: 0)
         report(.largeTransaction(at: end.commitLSN, changes: survey.changeCount, continuing: unfinished))
-        // What the graph does not say yet of the transaction that it is going to hold in part.
-        if unfinished == nil { try put(part(noteViews(of: survey.tables, end), end, begin)) }
         let start = unfinished ?? begin
+        // What the graph does not say yet of the transaction that it is going to hold in part.
+        let noted =
+            (unfinished == nil ? noteViews(of: survey.tables, end) : [])
+            + requestLoads(of: survey.undecided.subtracting(beside?.incompleteTables ?? []), end)
+        if unfinished == nil || !noted.isEmpty { try put(part(noted, end, start)) }
+        // Who looks for requests finds them.
+        if !survey.undecided.isEmpty { try awaitAcknowledgement() }
         if start.pass == .truncations, !survey.truncations.isEmpty {
             var batch = part([], end, PartialTransaction(commitLSN: end.commitLSN, pass: .retractions, changes: 0))
             batch.sweeps = mapping.sweeps(
@@ -143,8 +132,7 @@ extension StreamPump {
             try run(
                 pass,
                 by: BatchEncoder(
-                    mapping: mapping, pass: part, of: survey, unsettled: settling?.tables ?? [], recounts: recounts,
-                    xid: end.xid),
+                    mapping: mapping, pass: part, of: survey, unsettled: unsettled, recounts: recounts, xid: end.xid),
                 over: transaction, end: end, from: pass == start.pass ? start.changes : 0)
         }
         guard !stop.isStopped else { return }

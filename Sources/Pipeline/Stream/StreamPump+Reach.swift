@@ -49,7 +49,7 @@ extension StreamPump {
         var sum = 0
         for index in 0..<count {
             let reach = try size(of: reached.union(index..<index + 1))
-            let isInParts = reach + changes(of: index).count > limits.wholeRows && mayBeCut(changes(of: index))
+            let isInParts = reach + changes(of: index).count > limits.wholeRows
             if isInParts || sum + reach > limits.wholeRows {
                 if first < index { portions.append((first..<index, false)) }
                 (first, sum) = (index, 0)
@@ -82,7 +82,7 @@ extension StreamPump {
     ) throws(PipelineError) -> ChangedRows {
         try apply { () throws(ApplyError) in
             try reached.reach.look(
-                at: buffer, changes, committedAt: end.commitLSN, believes: believes, unsettled: settling?.tables ?? [])
+                at: buffer, changes, committedAt: end.commitLSN, believes: believes, unsettled: unsettled)
         }
     }
 

@@ -30,7 +30,12 @@ extension StreamPump {
 
     /// An encoder that knows what is settled now, and remembers nothing of before.
     mutating func useEncoder() {
-        encoder = BatchEncoder(mapping: mapping, unsettled: settling?.tables ?? [], recounts: recounts)
+        encoder = BatchEncoder(mapping: mapping, unsettled: unsettled, recounts: recounts)
+    }
+
+    /// Tables of which the graph may hold newer rows than the changes that come, or lack some.
+    var unsettled: Set<QualifiedName> {
+        (settling?.tables ?? []).union(beside?.incompleteTables ?? [])
     }
 
     /// What is counted anew, or going to be.
@@ -150,10 +155,12 @@ extension StreamPump {
     /// table.
     ///
     /// - Parameters:
+    ///   - waitsForLocks: False where the stream must not wait for that long; then the error says so.
     ///   - noteUntil: Told where the snapshot stands, before anything is read by it.
     ///   - body: May be called again.
     mutating func readVisible<Value>(
-        _ settling: Settling, _ noteUntil: (LSN) -> Void, _ body: (SnapshotCopy) throws(CaptureError) -> Value
+        _ settling: Settling, waitsForLocks: Bool = true, _ noteUntil: (LSN) -> Void,
+        _ body: (SnapshotCopy) throws(CaptureError) -> Value
     ) throws(PipelineError) -> Value {
         while true {
             if let snapshot = try settling.snapshot() {
@@ -164,7 +171,7 @@ extension StreamPump {
                     try reader.end()
                     return value
                 } catch {
-                    guard error.isOfLock else { throw PipelineError(error) }
+                    guard error.isOfLock, waitsForLocks else { throw PipelineError(error) }
                 }
             }
             try rest()

@@ -39,6 +39,8 @@ struct StreamPump {
     /// How often the checkpoint follows the WAL while no mapped table changes.
     private static let idleInterval: Duration = .seconds(1)
 
+    /// The pipeline's.
+    let name: String
     let stream: ReplicationStream
     let mapping: GraphMapping
     let graph: BoltConfiguration
@@ -76,11 +78,12 @@ struct StreamPump {
     private var lastStatus = MonotonicTime.now
 
     init(
-        stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
+        name: String, stream: ReplicationStream, mapping: GraphMapping, queue: BatchQueue, progress: ApplyProgress,
         limits: BatchLimits, stop: StopSignal, settling: Settling?, beside: BesideLoads?, views: ViewDesk? = nil,
         graph: BoltConfiguration, abandon: StopSignal,
         report: @escaping @Sendable (PipelineEvent) -> Void
     ) {
+        self.name = name
         self.stream = stream
         self.mapping = mapping
         self.graph = graph
@@ -140,7 +143,7 @@ struct StreamPump {
 
     private func messageCame() {
         guard let beside, let message = stream.logicalMessage, message.prefix == LoadRequest.wakePrefix,
-            message.content == Array(beside.settings.name.utf8)
+            message.content == Array(name.utf8)
         else { return }
         beside.isWoken = true
     }
@@ -223,8 +226,8 @@ struct StreamPump {
     func tooLarge() -> PipelineError {
         PipelineError(
             "a transaction is too large",
-            "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and is held "
-                + "in memory as a whole, because it cannot be cut (docs/ARCHITECTURE.md, \"Large transactions\")",
+            "it has more than \(Self.transactionBytesMax >> 20) MiB of rows, and came in one piece, which is held in "
+                + "memory (docs/ARCHITECTURE.md, \"Large transactions\")",
             remedy: "Nothing was lost: the checkpoint has not moved. "
                 + "`lockstep run --resnapshot` passes it by.")
     }

@@ -52,8 +52,6 @@ final class PipelineAttempt: Sendable {
         var rows: Int64
         /// A first read that was begun and can go on; empty where there is none.
         var begun: [TableLoad]
-        /// What is to be loaded beside the stream.
-        var loads: [TableLoad]
         /// Views that the mapping does not fit to any more, and why not.
         var unfit: [QualifiedName: String]
         /// Tables beside the mapping that are not new.
@@ -75,17 +73,22 @@ final class PipelineAttempt: Sendable {
             settings: settings, work: SchemaWork(mapping: start.plan.mapping), report: report, abandon: abandon)
         try await DedicatedThread.run(name: "schema") { () throws(PipelineError) in try schema.bringAbout() }
         let reached = checkpoint
-        let views = try await DedicatedThread.run(name: "views") { [self] () throws(PipelineError) in
-            try followViews(start, expecting: reached)
+        let (views, loads) = try await DedicatedThread.run(name: "views") { [self] () throws(PipelineError) in
+            try readWork(start, expecting: reached)
         }
         return try await followStream(
-            start.plan, schema, from: reached, besides: start.others, loading: start.loads, views: views)
+            start.plan, schema, from: reached, besides: start.others, loading: loads, views: views)
     }
 
-    private func followViews(_ start: Start, expecting checkpoint: Checkpoint) throws(PipelineError) -> [ViewState] {
+    /// What is to be read beside the stream.
+    private func readWork(
+        _ start: Start, expecting checkpoint: Checkpoint
+    ) throws(PipelineError) -> (views: [ViewState], loads: [TableLoad]) {
         try GraphConnection.use(settings.graph, abandon: abandon) { [self] graph throws(PipelineError) in
-            try ViewFollowing(settings: settings, plan: start.plan, unfit: start.unfit).carryOut(
+            let views = try ViewFollowing(settings: settings, plan: start.plan, unfit: start.unfit).carryOut(
                 writer(graph), graph, expecting: checkpoint, report)
+            let loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
+            return (views, loads)
         }
     }
 
@@ -147,13 +150,9 @@ final class PipelineAttempt: Sendable {
         let rows = mapping.tables.reduce(Int64(0)) { sum, table in
             sum + Int64(max(0, plan.catalog.table(table)?.estimatedRows ?? 0))
         }
-        var loads: [TableLoad] = []
-        if !isFirst, begun.isEmpty {
-            loads = try apply { () throws(ApplyError) in try LoadStore.read(pipeline: settings.name, graph) }
-        }
         return Start(
-            plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, loads: loads,
-            unfit: unfit, others: following.others)
+            plan: plan, checkpoint: checkpoint, systemIdentifier: identifier, rows: rows, begun: begun, unfit: unfit,
+            others: following.others)
     }
 
     /// Constraints on keys that are made for other ones now.
@@ -268,7 +267,8 @@ final class PipelineAttempt: Sendable {
         }
         var finished = checkpoint
         finished.phase = .streaming
-        try await write(finished, LoadStore.clearing(pipeline: settings.name), expecting: checkpoint)
+        // What was asked for meanwhile stays.
+        try await write(finished, LoadStore.removing(ledger.loads, pipeline: settings.name), expecting: checkpoint)
         withExtendedLifetime(snapshot) {}
         report(
             .snapshotFinished(
@@ -449,7 +449,8 @@ final class PipelineAttempt: Sendable {
                                 relationships: isSecond ? gap : .ahead, settings, stop: streamStop)
                         }
                         var pump = StreamPump(
-                            stream: stream, mapping: mapping, queue: queue, progress: progress, limits: limits,
+                            name: settings.name, stream: stream, mapping: mapping, queue: queue, progress: progress,
+                            limits: limits,
                             stop: streamStop, settling: settling,
                             beside: ledger == nil
                                 ? BesideLoads(

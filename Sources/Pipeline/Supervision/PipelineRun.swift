@@ -82,7 +82,7 @@ public struct PipelineRun: Sendable {
                 case .stop:
                     try goBack(error)
                     continue
-                case .retry: limits = current.settings.limits
+                case .retry, .retryUnlocked: limits = current.settings.limits
                 case .retrySoon: backoff.reset()
                 case .retryBriefly:
                     if MonotonicTime.now - lastGood >= Self.briefly {

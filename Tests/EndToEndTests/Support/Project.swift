@@ -140,6 +140,14 @@ final class Project: Sendable {
         }
     }
 
+    /// Waits until nothing is being read again, nor is to be, and the graph has caught up.
+    func settleLoads() async throws {
+        try await eventually("everything is read again", within: .seconds(60), every: .milliseconds(20)) {
+            try await cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
+        }
+        try await settle()
+    }
+
     // MARK: The two sides
 
     @discardableResult

@@ -24,8 +24,8 @@ extension MappingResolver {
         guard !target.isKeyDeferrable else {
             note(
                 .reference, entry.end.references.position,
-                "the key of \(target.table) is DEFERRABLE: its transactions are never cut, and a row that is looked up may "
-                    + "touch any number of nodes",
+                "the key of \(target.table) is DEFERRABLE: two of its rows may have the same for a while, and what looks them "
+                    + "up would not know which is meant",
                 "make the constraint NOT DEFERRABLE, or a relationship in place of the lookup")
             return nil
         }
