@@ -117,7 +117,7 @@ struct `A first read that is interrupted` {
                 #expect(try await project.cypher(cut) == "0")
                 try await project.sql("UPDATE piece SET title = title WHERE id IN (\(nodes), \(ends))")
                 try await project.sql(Self.changes(6))
-                try await project.settle()
+                try await project.settleLoads()
                 try await project.expectEqual()
                 #expect(try await project.cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0")
                 try await project.expectNoTraceOfParts()

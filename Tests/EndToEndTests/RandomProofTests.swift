@@ -80,19 +80,19 @@ struct `The random proof` {
                 async let first: Void = session(2, 150)
                 async let second: Void = session(3, 150)
                 _ = try await (first, second)
-                try await project.settle()
+                try await project.settleLoads()
                 try await project.expectEqual("\(note), live")
                 guard dice.seed.isMultiple(of: 3) else { return }
                 for text in Self.damage { _ = try await project.cypher(text) }
                 async let third: Void = session(4, 100)
                 try await project.succeed("resync", "--all")
                 try await third
-                try await project.settle()
+                try await project.settleLoads()
                 try await project.expectEqual("\(note), read again")
             }
             try await session(5, 200)
             try await project.whileRunning { running in
-                try await project.settle()
+                try await project.settleLoads()
                 try await project.expectEqual("\(note), a backlog")
                 guard !dice.seed.isMultiple(of: 3) else { return }
                 var chance = Dice(seed: dice.seed &+ 8)
@@ -128,6 +128,6 @@ struct `The random proof` {
             try await running.says(word)
             try await running.says("loaded: ", within: .seconds(90))
         }
-        try await project.settle()
+        try await project.settleLoads()
     }
 }

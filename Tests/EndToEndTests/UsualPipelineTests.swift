@@ -94,12 +94,14 @@ struct `What breaks the usual pipeline` {
             try await eventually("all coins have changed hands", within: .seconds(60), every: .milliseconds(5)) {
                 // The lock that each batch takes makes one state of what a reader sees. Where it is not waited for, one of
                 // the two has to come again; not so where the reader sets what is there already.
-                let purses = try? await project.cypher(
-                    """
+                let text = """
                     MATCH (c:LockstepCheckpoint {pipeline: '\(project.pipeline)'}) SET c.reader = randomUUID() WITH c
                     MATCH (a:Purse {id: 1}), (b:Purse {id: 2}) RETURN a.coins, b.coins
-                    """)
-                if let purses { seen.insert(purses) }
+                    """
+                guard let purses = try? await project.cypher(text) else { return false }
+                // ArcadeDB shows the pages of a commit one after the other: there it counts what is seen again.
+                if !kind.isNeo4j { guard (try? await project.cypher(text)) == purses else { return false } }
+                seen.insert(purses)
                 return purses == "600|400"
             }
             _ = try await transfers

@@ -155,7 +155,6 @@ final class BesideLoads {
 
     func begin(_ ledger: LoadLedger) {
         begun = []
-        plans = [:]
         began = (.now, LoadProgress.share(ledger.loads))
         if let first = ledger.loads.first { tell(first.request.table, ledger) }
     }

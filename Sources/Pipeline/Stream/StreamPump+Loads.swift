@@ -169,6 +169,8 @@ extension StreamPump {
     ) throws(PipelineError) {
         let state = failure.postgres?.sqlState ?? ""
         report(.warning("\(load.request.table) is not read any further: its condition fails with SQLSTATE \(state)"))
+        let reader = try settling.reader()
+        try capture { () throws(CaptureError) in try reader.end() }
         settling.ledger.update(load) { $0.pass = .settling }
         beside.leftovers = nil
         try put(between([note(load, beside, settling)]))

@@ -140,8 +140,9 @@ final class Project: Sendable {
         }
     }
 
-    /// Waits until nothing is being read again, nor is to be, and the graph has caught up.
+    /// Waits until the graph has caught up, and nothing is being read again, nor is to be.
     func settleLoads() async throws {
+        try await settle()
         try await eventually("everything is read again", within: .seconds(60), every: .milliseconds(20)) {
             try await cypher("MATCH (l:LockstepLoad) RETURN count(l)") == "0"
         }
