@@ -89,6 +89,38 @@ struct `Views that become relationships` {
             to: {columns: [paper], references: public.paper}
         """
 
+    @Test func `keep nothing waiting that happens beside them, however often they are read`() async throws {
+        let schema =
+            "CREATE TABLE person (id int PRIMARY KEY); CREATE TABLE beside (id int); INSERT INTO person VALUES (1)"
+        try await Project.on(try #require(GraphServer.newest.first), "busy", schema: schema) { project in
+            try await project.propose()
+            let queries = (1...4).map { number in
+                """
+                  self_\(number):
+                    refresh: {every: 1s}
+                    query: SELECT id AS one, id AS other FROM public.person, pg_sleep(0.3)
+                    relationship: SELF_\(number)
+                    from: {columns: [one], references: public.person}
+                    to: {columns: [other], references: public.person}
+                """
+            }
+            try project.setTables(
+                """
+                queries:
+                \(queries.joined(separator: "\n"))
+                tables:
+                  public.person: {label: Person, key: {id: id}}
+                  public.beside: {skip: true}
+                """)
+            try await project.whileRunning { running in
+                try await running.says("read: self_4")
+                try await project.sql("INSERT INTO beside SELECT generate_series(1, 100)")
+                let wait = try await project.lockstep("wait", "--timeout", "20")
+                #expect(wait.exit == .code(0), "\(wait)")
+            }
+        }
+    }
+
     @Test(arguments: GraphServer.newest)
     func `are those of the source whatever changes`(kind: GraphServer.Kind) async throws {
         try await Project.on(kind, "views", schema: Self.schema) { project in

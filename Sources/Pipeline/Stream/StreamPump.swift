@@ -73,7 +73,8 @@ struct StreamPump {
     /// Batches that were handed over.
     private var putCount = 0
     private var idlePosition: LSN
-    private var lastPut = MonotonicTime.now
+    /// When batches came further last; those between two of the stream do not.
+    private var lastAdvance = MonotonicTime.now
     private var confirmed: LSN = .zero
     private var lastStatus = MonotonicTime.now
 
@@ -245,11 +246,11 @@ struct StreamPump {
         }
         guard queue.put(batch) else { return }
         if batch.partial == nil {
+            if batch.end.endLSN > put { lastAdvance = .now }
             put = batch.end.endLSN
             idlePosition = max(idlePosition, put)
         }
         putCount += 1
-        lastPut = .now
     }
 
     /// The graph has all that was handed over.
@@ -268,7 +269,7 @@ struct StreamPump {
     /// Moves the checkpoint over WAL that holds nothing for us, so that the slot does not hold it back.
     private mutating func followIdleLog() throws(PipelineError) {
         guard idlePosition > put, buffer.isEmpty, unfinished == nil, queue.isWriterReady,
-            MonotonicTime.now >= lastPut + idleInterval
+            MonotonicTime.now >= lastAdvance + idleInterval
         else { return }
         try put(EncodedBatch([], at: idlePosition))
     }
@@ -286,7 +287,7 @@ struct StreamPump {
     private mutating func wait() throws(PipelineError) {
         var deadline = lastStatus + Self.statusInterval
         if settling != nil || beside?.hasWork == true { deadline = min(deadline, .after(.milliseconds(20))) }
-        if idlePosition > put { deadline = min(deadline, max(lastPut + idleInterval, .after(.milliseconds(20)))) }
+        if idlePosition > put { deadline = min(deadline, max(lastAdvance + idleInterval, .after(.milliseconds(20)))) }
         try capture { () throws(CaptureError) in
             try stream.wait(
                 wakeups: [queue.drained, progress.moved, waker] + (views.map { [$0.ready] } ?? []), deadline: deadline)
