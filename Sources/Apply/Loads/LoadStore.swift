@@ -43,7 +43,7 @@ public enum LoadStore {
 
     /// Removes requests: they are fulfilled, or nobody wants them any more.
     public static func delete(ids: [String], pipeline: String, _ graph: BoltChannel) throws(ApplyError) {
-        let rows = ids.map { BoltValue.list([.string(pipeline), .string($0)]) }
+        let rows = ids.map { BoltValue.list(key($0, pipeline)) }
         do throws(BoltError) {
             _ = try graph.query(deleteText, ["rows": .list(rows)])
         } catch {
@@ -60,7 +60,7 @@ public enum LoadStore {
 
     /// Removes requests, in the graph transaction of the batch that it is part of.
     public static func remove(_ loads: [TableLoad], pipeline: String) -> EncodedStatement {
-        statement(deleteText, loads, pipeline) { [.string(pipeline), .string($0.request.id)] }
+        statement(deleteText, loads, pipeline) { key($0.request.id, pipeline) }
     }
 
     private static func statement(
@@ -99,7 +99,7 @@ public enum LoadStore {
     public static func removing(
         _ loads: [TableLoad], pipeline: String
     ) -> (cypher: String, parameters: [String: BoltValue]) {
-        (deleteText, ["rows": .list(loads.map { .list([.string(pipeline), .string($0.request.id)]) })])
+        (deleteText, ["rows": .list(loads.map { .list(key($0.request.id, pipeline)) })])
     }
 
     /// For ``GraphWriter/write(_:and:expecting:)``: forgets everything that was to be loaded.
@@ -107,10 +107,12 @@ public enum LoadStore {
         ("MATCH (l:\(label) {pipeline: $pipeline}) DELETE l", ["pipeline": .string(pipeline)])
     }
 
+    private static func key(_ id: String, _ pipeline: String) -> [BoltValue] { [.string(pipeline), .string(id)] }
+
     static func row(_ load: TableLoad, _ pipeline: String) -> [BoltValue] {
         let request = load.request
-        return [
-            .string(pipeline), .string(request.id), .string(request.table.schema), .string(request.table.name),
+        return key(request.id, pipeline) + [
+            .string(request.table.schema), .string(request.table.name),
             request.condition.map { .string($0) } ?? .null, .string(request.reason.rawValue),
             load.pass.map { .string($0.rawValue) } ?? .null,
             .list(load.heaps.map { .string("\($0.oid):\($0.fileNode):\($0.done.text)") }), .integer(load.rows),

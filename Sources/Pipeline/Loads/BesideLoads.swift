@@ -15,6 +15,7 @@ final class BesideLoads {
     static let rowsPerRange = 5000
     /// While the stream has something to bring, loading takes no more than this part of the time.
     private static let share = 0.25
+    /// So long after a table was found locked it is tried again.
     private static let lockInterval: Duration = .seconds(1)
 
     let settings: PipelineSettings

@@ -88,7 +88,7 @@ extension StreamPump {
             }
             rows.removeAll()
             // Whatever happens behind this batch, it is known how far its rows are ahead.
-            try put(between([note(load, beside, settling)] + statements))
+            try put(between([note(load, settling)] + statements))
             beside.tell(read.table, settling.ledger)
             try confirm()
         }

@@ -150,7 +150,7 @@ extension StreamPump {
     func between(_ statements: [EncodedStatement]) -> EncodedBatch { EncodedBatch(statements, at: position) }
 
     /// What is known of a load by now, as a statement of the batch in hand.
-    func note(_ load: TableLoad, _ beside: BesideLoads, _ settling: Settling) -> EncodedStatement {
+    func note(_ load: TableLoad, _ settling: Settling) -> EncodedStatement {
         LoadStore.put(
             settling.ledger.loads.filter { $0.request.id == load.request.id }, pipeline: name)
     }
@@ -160,7 +160,7 @@ extension StreamPump {
     ) throws(PipelineError) {
         settling.ledger.update(load) { $0.endPass(mapping) }
         beside.forget(load.request.table)
-        try put(between([note(load, beside, settling)]))
+        try put(between([note(load, settling)]))
     }
 
     /// A condition that somebody gave cannot be asked of every row: that does not stop the pipeline.
@@ -173,7 +173,7 @@ extension StreamPump {
         try capture { () throws(CaptureError) in try reader.end() }
         settling.ledger.update(load) { $0.pass = .settling }
         beside.leftovers = nil
-        try put(between([note(load, beside, settling)]))
+        try put(between([note(load, settling)]))
     }
 
     // MARK: Ranges
@@ -213,7 +213,7 @@ extension StreamPump {
                 rows.removeAll()
                 if let held { try put(held) }
                 // Whatever happens behind this batch, it is known how far its rows are ahead.
-                held = between([note(load, beside, settling)] + statements)
+                held = between([note(load, settling)] + statements)
             }
         } catch {
             switch error {
@@ -236,7 +236,7 @@ extension StreamPump {
             beside.forget(table)
         }
         var last = held ?? between([])
-        last.statements.append(note(load, beside, settling))
+        last.statements.append(note(load, settling))
         try put(last)
         beside.tell(table, settling.ledger)
         return true
@@ -289,13 +289,13 @@ extension StreamPump {
         beside.leftovers?.page = page
         let missing = try missing(page[...], lookup, load, settling)
         beside.leftovers?.page = nil
-        var statements = [note(load, beside, settling)]
+        var statements = [note(load, settling)]
         if !missing.isEmpty {
             if let node, let custom = node.custom {
                 // Goes first: what it looks for may hang on what is cut off next.
                 let text = node.customStatement(.delete, of: custom)
                 let delete = EncodedStatement(text: text, table: table, rows: missing, custom: .delete)
-                try put(between([note(load, beside, settling), delete]))
+                try put(between([note(load, settling), delete]))
             }
             if let node {
                 // Some have millions of relationships.
